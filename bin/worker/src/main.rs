@@ -1,0 +1,2 @@
+//! The sandboxed worker process.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Health, metrics and control API of any node.

@@ -1,0 +1,1 @@
+//! Decoding, scaling, encoding and muxing with FFmpeg and zimg; all unsafe code of the project.

@@ -1,0 +1,1 @@
+//! Doors for publishers: RTMP and HTTP push.

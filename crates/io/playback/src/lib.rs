@@ -1,0 +1,1 @@
+//! Doors for viewers: HLS and the player page.

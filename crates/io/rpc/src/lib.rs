@@ -1,0 +1,1 @@
+//! gRPC and HTTP between nodes on one TLS port.

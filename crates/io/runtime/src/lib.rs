@@ -1,0 +1,1 @@
+//! Clock, shutdown, backoff, logs and metrics.

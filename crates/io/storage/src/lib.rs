@@ -1,0 +1,1 @@
+//! Where segments are kept: memory that spills to files, folders, S3.

@@ -1,0 +1,1 @@
+//! Containers, codec headers, segmenter, playlists and the plans of a transcode.

@@ -1,0 +1,1 @@
+//! The RTMP connection as a state machine.

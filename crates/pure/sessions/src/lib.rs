@@ -1,0 +1,1 @@
+//! Which orchestrator gets a segment, and when another one is asked too.

@@ -1,0 +1,1 @@
+//! Bytes on the network and the types they stand for.

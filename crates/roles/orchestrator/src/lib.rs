@@ -1,0 +1,1 @@
+//! An orchestrator's whole working day.

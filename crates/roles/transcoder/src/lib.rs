@@ -1,0 +1,1 @@
+//! A transcoder's whole working day.

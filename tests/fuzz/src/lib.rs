@@ -1,0 +1,1 @@
+//! One target per decoder of foreign bytes, with its corpus as tests.

@@ -1,0 +1,2 @@
+//! Checks, benchmarks and long campaigns.
+fn main() {}
