@@ -1,0 +1,43 @@
+//! `cargo xtask check`: everything that must hold for a commit, short of the tests.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+use crate::tidy;
+
+/// Runs each check and names the first that fails.
+pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
+    cargo(root, "format", &["fmt", "--all", "--check"])?;
+    cargo(
+        root,
+        "lints",
+        &[
+            "clippy",
+            "--locked",
+            "--quiet",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    )?;
+    tidy::run(root)
+}
+
+fn cargo(root: &Path, what: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    let status = Command::new(env!("CARGO"))
+        .args(arguments)
+        .current_dir(root)
+        .status()
+        .with_context(|| format!("{what}: cargo could not be started"))?;
+    if !status.success() {
+        bail!(
+            "{what}: `cargo {}` found something, see above",
+            arguments.join(" ")
+        );
+    }
+    Ok(())
+}
