@@ -1,5 +1,13 @@
-//! Transcoding in sandboxed worker processes.
+//! Transcoding in sandboxed worker processes, and the transcoders that stand in for them in
+//! load tests.
+//!
+//! The node never touches foreign video with a decoder: a [`Pool`] of child processes does, each
+//! contained by its own sandbox, replaced when it fails. FFmpeg itself is not linked here.
 
+pub mod protocol;
+
+mod tokens;
 mod transcoder;
 
+pub use tokens::{QueueFull, QueueLimits, Start, Ticket, Tokens};
 pub use transcoder::{Job, Outcome, Transcoder};

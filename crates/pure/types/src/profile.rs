@@ -114,7 +114,7 @@ pub enum Gop {
 }
 
 /// What one rendition should look like.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     /// Unique in a ladder; part of URLs and of segment signatures.
     pub name: String,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::{Container, ManifestId, Pixels, SegmentNumber};
 
@@ -30,7 +31,7 @@ pub struct SourceSegment {
 }
 
 /// The part of a segment to encode, measured from its first picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clip {
     /// Encode from here.
     pub from: Duration,

@@ -1,9 +1,11 @@
 //! What is asked of a transcoder for one segment.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Clip, Profile};
 
 /// What happens to the sound.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum AudioMode {
     /// Packets are passed on as they came.
     #[default]
@@ -15,7 +17,7 @@ pub enum AudioMode {
 }
 
 /// What happens to the picture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum VideoMode {
     /// Decoded, scaled and encoded.
     #[default]
@@ -27,7 +29,7 @@ pub enum VideoMode {
 }
 
 /// What is asked of a transcoder for one segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Work {
     /// One rendition for each, in this order.
     pub profiles: Vec<Profile>,
