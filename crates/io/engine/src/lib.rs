@@ -6,8 +6,11 @@
 
 pub mod protocol;
 
+mod gate;
+mod pool;
 mod tokens;
 mod transcoder;
 
+pub use pool::{LaunchError, Pool, PoolConfig, PoolStatus, Watchdog};
 pub use tokens::{QueueFull, QueueLimits, Start, Ticket, Tokens};
 pub use transcoder::{Job, Outcome, Transcoder};

@@ -159,10 +159,21 @@ impl<J> Tokens<J> {
         }
     }
 
-    /// Takes a job out of the queue, or its tokens back when it was running. Unknown ones are
-    /// ignored.
-    pub fn end(&mut self, ticket: Ticket) {
+    /// Takes a job out of the queue. Nothing happens when it runs or is unknown.
+    pub fn withdraw(&mut self, ticket: Ticket) {
         self.waiting.retain(|waiting| waiting.ticket != ticket);
+    }
+
+    /// Takes all jobs of a session out of the queue.
+    pub fn withdraw_session(&mut self, session: &SessionId) -> Vec<J> {
+        self.waiting
+            .extract_if(.., |waiting| &waiting.session == session)
+            .map(|waiting| waiting.job)
+            .collect()
+    }
+
+    /// Takes the tokens of a running job back. Nothing happens when it waits or is unknown.
+    pub fn end(&mut self, ticket: Ticket) {
         if let Some(job) = self.running.remove(&ticket) {
             self.free = self.free.saturating_add(job.held).min(self.total);
         }
@@ -173,9 +184,14 @@ impl<J> Tokens<J> {
         self.running.get(&ticket).map(|job| job.held)
     }
 
-    /// Whether it runs, and does not wait.
-    pub fn is_running(&self, ticket: Ticket) -> bool {
-        self.running.contains_key(&ticket)
+    /// Whether it waits, and does not run.
+    pub fn is_waiting(&self, ticket: Ticket) -> bool {
+        self.waiting.iter().any(|waiting| waiting.ticket == ticket)
+    }
+
+    /// The running jobs and what each holds.
+    pub fn leases(&self) -> impl Iterator<Item = (Ticket, u32)> + '_ {
+        self.running.iter().map(|(ticket, job)| (*ticket, job.held))
     }
 
     /// Jobs that wait.
@@ -336,7 +352,9 @@ mod tests {
                 1 => drop(tokens.start()),
                 2 if !tickets.is_empty() => {
                     let index = (state >> 40) as usize % tickets.len();
-                    tokens.end(tickets.swap_remove(index));
+                    let ticket = tickets.swap_remove(index);
+                    tokens.withdraw(ticket);
+                    tokens.end(ticket);
                 }
                 _ => tokens.spread(),
             }

@@ -1,0 +1,264 @@
+//! Puts together what a worker says about one job. Workers handle foreign video, so their word
+//! is checked as far as it can be: every profile has exactly one rendition, sizes and pixel
+//! counts are possible for what was asked.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use streamflow_types::{MAX_SEGMENT_BYTES, Pixels, Rendition, VideoMode};
+
+use crate::protocol::{FromWorker, SealedMemory};
+use crate::transcoder::{Job, Outcome};
+
+/// The largest picture any encoder here makes, in either direction.
+const MAX_PICTURE_PIXELS: u64 = 8192 * 8192;
+
+/// Encoded pictures for one decoded, beyond which the worker itself gives up.
+const MAX_FRAME_RATIO: u64 = 25;
+
+/// A rendition may be this many times what its bitrate asks for: short segments hold little more
+/// than a key frame, and encoders overshoot on hard pictures.
+const MAX_BITRATE_RATIO: u64 = 8;
+
+/// Room for a key frame, tables and sound, whatever the bitrate.
+const RENDITION_BASE_BYTES: u64 = 4 << 20;
+
+/// Largest signature taken: 300 s at 60 pictures a second need under 2 MB.
+const MAX_SIGNATURE_BYTES: usize = 4 << 20;
+
+/// What a worker said that cannot be. It is replaced.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OutputError {
+    #[error("a rendition for profile {0}, which was not asked for or came before")]
+    Index(u32),
+    #[error("the count of decoded pictures came twice")]
+    DecodedTwice,
+    #[error("done without {0}")]
+    Missing(&'static str),
+    #[error("{pixels} pixels in {frames} pictures of profile {index}")]
+    Pixels {
+        index: usize,
+        frames: u64,
+        pixels: u64,
+    },
+    #[error("{0}")]
+    Memory(#[from] crate::protocol::MemoryError),
+}
+
+/// A job's result while it arrives.
+#[derive(Debug)]
+pub(super) struct Output {
+    decoded: Option<(u64, u64)>,
+    renditions: Vec<Option<(u64, Rendition)>>,
+    limits: Vec<usize>,
+    signatures: bool,
+    encodes: bool,
+}
+
+impl Output {
+    /// For this job, nothing yet.
+    pub(super) fn new(job: &Job) -> Self {
+        let source = job.source.len() as u64;
+        Self {
+            decoded: None,
+            renditions: job.work.profiles.iter().map(|_| None).collect(),
+            limits: job
+                .work
+                .profiles
+                .iter()
+                .map(|profile| rendition_limit(profile.bitrate, job.duration, source))
+                .collect(),
+            signatures: job.work.signature,
+            encodes: job.work.video == VideoMode::Encode,
+        }
+    }
+
+    /// Most bytes the memory beside this message may have.
+    pub(super) fn memory_limit(&self, message: &FromWorker) -> usize {
+        match message {
+            FromWorker::Rendition { index, .. } => {
+                self.limits.get(*index as usize).copied().unwrap_or(0)
+            }
+            _ => MAX_SIGNATURE_BYTES,
+        }
+    }
+
+    /// The decoder's counts.
+    pub(super) fn decoded(&mut self, frames: u64, pixels: u64) -> Result<(), OutputError> {
+        if self.decoded.replace((frames, pixels)).is_some() {
+            return Err(OutputError::DecodedTwice);
+        }
+        Ok(())
+    }
+
+    /// One output.
+    pub(super) fn rendition(
+        &mut self,
+        index: u32,
+        frames: u64,
+        pixels: u64,
+        bytes: Bytes,
+    ) -> Result<(), OutputError> {
+        let slot = self.renditions.get_mut(index as usize);
+        let Some(slot @ None) = slot else {
+            return Err(OutputError::Index(index));
+        };
+        let rendition = Rendition {
+            bytes,
+            pixels: Pixels(pixels),
+            signature: None,
+        };
+        *slot = Some((frames, rendition));
+        Ok(())
+    }
+
+    /// The signature of an output that came before.
+    pub(super) fn signature(&mut self, index: u32, bytes: Bytes) -> Result<(), OutputError> {
+        match self.renditions.get_mut(index as usize) {
+            Some(Some((_, rendition))) if self.signatures && rendition.signature.is_none() => {
+                rendition.signature = Some(bytes);
+                Ok(())
+            }
+            _ => Err(OutputError::Index(index)),
+        }
+    }
+
+    /// The whole result, if it is one.
+    pub(super) fn finish(self) -> Result<Outcome, OutputError> {
+        let missing = OutputError::Missing;
+        let (frames, pixels) = self
+            .decoded
+            .ok_or(missing("the count of decoded pictures"))?;
+        if pixels > frames.saturating_mul(MAX_PICTURE_PIXELS) {
+            return Err(missing("a possible count of decoded pixels"));
+        }
+        let mut renditions = Vec::with_capacity(self.renditions.len());
+        let most = frames.saturating_mul(MAX_FRAME_RATIO).max(MAX_FRAME_RATIO);
+        for (index, slot) in self.renditions.into_iter().enumerate() {
+            let (encoded, rendition) = slot.ok_or(missing("a rendition"))?;
+            let claimed = rendition.pixels.0;
+            let possible = encoded <= most
+                && claimed <= encoded.saturating_mul(MAX_PICTURE_PIXELS)
+                && (!self.encodes || claimed >= encoded);
+            if !possible {
+                return Err(OutputError::Pixels {
+                    index,
+                    frames: encoded,
+                    pixels: claimed,
+                });
+            }
+            if rendition.bytes.is_empty() {
+                return Err(missing("bytes of a rendition"));
+            }
+            renditions.push(rendition);
+        }
+        Ok(Outcome {
+            decoded_frames: frames,
+            decoded_pixels: Pixels(pixels),
+            renditions,
+            took: Duration::ZERO,
+        })
+    }
+}
+
+/// Reads a memory file away from the threads that serve sockets.
+pub(super) async fn read(memory: SealedMemory, limit: usize) -> Result<Bytes, OutputError> {
+    let reading = tokio::task::spawn_blocking(move || memory.read(limit));
+    match reading.await {
+        Ok(read) => Ok(read?),
+        // Only the end of the runtime stops it.
+        Err(_) => Err(OutputError::Missing("time to read a memory file")),
+    }
+}
+
+/// What a rendition of this bitrate may weigh. Without a bitrate, and for copied video, the
+/// limit is that of the network.
+fn rendition_limit(bitrate: u32, duration: Duration, source: u64) -> usize {
+    let network = MAX_SEGMENT_BYTES as u64;
+    if bitrate == 0 {
+        return MAX_SEGMENT_BYTES;
+    }
+    let seconds = duration.as_secs().saturating_add(1);
+    let asked = u64::from(bitrate / 8).saturating_mul(seconds);
+    let limit = asked
+        .saturating_mul(MAX_BITRATE_RATIO)
+        .saturating_add(RENDITION_BASE_BYTES)
+        .max(source.saturating_mul(2))
+        .min(network);
+    usize::try_from(limit).unwrap_or(MAX_SEGMENT_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use streamflow_types::{ManifestId, Profile, SegmentNumber, SessionId, Work};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    fn output(signature: bool) -> Output {
+        let mut work = Work::new(vec![Profile::preset("P240p30fps16x9").unwrap(); 2]);
+        work.signature = signature;
+        Output::new(&Job {
+            session: SessionId::from_random([0; 4]),
+            manifest: ManifestId::new("m").unwrap(),
+            number: SegmentNumber(0),
+            duration: Duration::from_secs(2),
+            source: Bytes::from_static(b"source"),
+            work,
+            deadline: Instant::now(),
+        })
+    }
+
+    fn bytes() -> Bytes {
+        Bytes::from_static(b"ts")
+    }
+
+    #[test]
+    fn a_whole_result_is_taken() {
+        let mut output = output(true);
+        output.decoded(60, 60 * 921_600).unwrap();
+        output.rendition(1, 60, 60 * 100, bytes()).unwrap();
+        output.rendition(0, 60, 60 * 200, bytes()).unwrap();
+        output.signature(0, bytes()).unwrap();
+        let outcome = output.finish().unwrap();
+        assert_eq!(outcome.renditions[0].pixels, Pixels(12_000));
+        assert!(outcome.renditions[0].signature.is_some());
+        assert!(outcome.renditions[1].signature.is_none());
+    }
+
+    #[test]
+    fn what_was_not_asked_for_or_came_twice_is_refused() {
+        let mut output = output(false);
+        assert!(output.rendition(2, 1, 1, bytes()).is_err());
+        output.rendition(0, 1, 1, bytes()).unwrap();
+        assert!(output.rendition(0, 1, 1, bytes()).is_err());
+        assert!(output.signature(0, bytes()).is_err());
+        output.decoded(1, 1).unwrap();
+        assert!(output.decoded(1, 1).is_err());
+    }
+
+    #[test]
+    fn counts_that_cannot_be_are_refused() {
+        for (frames, pixels) in [(26, 26), (1, u64::MAX), (10, 0), (u64::MAX, u64::MAX)] {
+            let mut output = output(false);
+            output.decoded(1, 921_600).unwrap();
+            output.rendition(0, 1, 921_600, bytes()).unwrap();
+            output.rendition(1, frames, pixels, bytes()).unwrap();
+            assert!(output.finish().is_err(), "{frames} {pixels}");
+        }
+        let mut output = output(false);
+        output.decoded(1, u64::MAX).unwrap();
+        assert!(output.finish().is_err());
+    }
+
+    #[test]
+    fn the_size_of_a_rendition_is_bounded_by_what_was_asked() {
+        let limit = rendition_limit(1_000_000, Duration::from_secs(2), 10);
+        assert!((4 << 20..10 << 20).contains(&limit), "{limit}");
+        assert_eq!(
+            rendition_limit(u32::MAX, Duration::from_secs(300), 10),
+            MAX_SEGMENT_BYTES
+        );
+        assert_eq!(rendition_limit(0, Duration::ZERO, 10), MAX_SEGMENT_BYTES);
+    }
+}

@@ -1,0 +1,157 @@
+//! A worker that does what its segment's text says, for tests: this test program, started again.
+
+#![allow(clippy::unwrap_used, reason = "a test program")]
+
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use streamflow_engine::protocol::{
+    Channel, FromWorker, Hello, JobSpec, Layer, PROTOCOL_VERSION, SealedMemory, StageTimes,
+    ToWorker,
+};
+use streamflow_types::TranscodeFailure;
+
+pub(crate) const ASKED: &str = "STREAMFLOW_FAKE_WORKER";
+
+#[derive(Default)]
+struct Signals {
+    cancelled: AtomicBool,
+    tokens: AtomicU32,
+}
+
+struct Job {
+    number: u32,
+    spec: JobSpec,
+    source: String,
+}
+
+/// Speaks the protocol until its standard input closes.
+pub(crate) fn work() {
+    let stdin = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
+    let channel = Arc::new(Channel::new(stdin));
+    if std::env::var(ASKED).unwrap() == "mute" {
+        std::thread::sleep(Duration::from_secs(60));
+    }
+    let hello = FromWorker::Hello(Box::new(Hello {
+        protocol: PROTOCOL_VERSION,
+        version: "test".to_owned(),
+        ffmpeg: "5.1.0".to_owned(),
+        active: Layer::ALL.to_vec(),
+        missing: Vec::new(),
+        capabilities: vec![0, 1],
+    }));
+    channel.send(&hello.encode(0).unwrap(), None).unwrap();
+    let signals = Arc::new(Signals::default());
+    let (jobs, queue) = mpsc::sync_channel(1);
+    let (listening, heard) = (channel.clone(), signals.clone());
+    std::thread::spawn(move || {
+        listen(&listening, &heard, &jobs);
+        std::process::exit(0);
+    });
+    while let Ok(job) = queue.recv() {
+        serve(&channel, &signals, job);
+    }
+}
+
+fn listen(channel: &Channel, signals: &Signals, jobs: &mpsc::SyncSender<Job>) {
+    while let Ok(received) = channel.receive() {
+        match ToWorker::decode(received.header.kind, &received.body).unwrap() {
+            ToWorker::Ping(nonce) => {
+                let pong = FromWorker::Pong(nonce).encode(0).unwrap();
+                channel.send(&pong, None).unwrap();
+            }
+            ToWorker::Cancel => signals.cancelled.store(true, Ordering::SeqCst),
+            ToWorker::Tokens(count) => signals.tokens.store(count, Ordering::SeqCst),
+            ToWorker::SessionEnd(_) => {}
+            ToWorker::Job(spec) => {
+                signals.cancelled.store(false, Ordering::SeqCst);
+                signals.tokens.store(spec.threads, Ordering::SeqCst);
+                let source = received.memory.unwrap().read(1 << 20).unwrap();
+                jobs.send(Job {
+                    number: received.header.job,
+                    spec: *spec,
+                    source: String::from_utf8(source.to_vec()).unwrap(),
+                })
+                .unwrap();
+            }
+        }
+    }
+}
+
+fn serve(channel: &Channel, signals: &Signals, job: Job) {
+    let say = |message: FromWorker, memory: Option<&SealedMemory>| {
+        channel
+            .send(&message.encode(job.number).unwrap(), memory)
+            .unwrap();
+    };
+    let mut payload = format!("{}:{}", job.spec.session, job.source);
+    let (order, argument) = job.source.split_once(' ').unwrap_or((&job.source, ""));
+    match order {
+        "sleep" => {
+            let mut left: u64 = argument.parse().unwrap();
+            while left > 0 {
+                if signals.cancelled.load(Ordering::SeqCst) {
+                    return say(FromWorker::Failed(TranscodeFailure::Stopped), None);
+                }
+                std::thread::sleep(Duration::from_millis(left.min(5)));
+                left = left.saturating_sub(5);
+            }
+        }
+        "crash" => std::process::exit(9),
+        "crash-once" if std::fs::File::create_new(argument).is_ok() => std::process::exit(9),
+        "stop-once" if std::fs::File::create_new(argument).is_ok() => {
+            let me = rustix::process::getpid();
+            rustix::process::kill_process(me, rustix::process::Signal::STOP).unwrap();
+            // The signal takes any thread first; this one must not finish meanwhile.
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        "garbage" => {
+            std::io::stdout().flush().unwrap();
+            let raw = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
+            rustix::io::write(&raw, &[0xa5; 64]).unwrap();
+            std::thread::sleep(Duration::from_secs(60));
+        }
+        "deaf" => std::thread::sleep(Duration::from_secs(60)),
+        "burn" => loop {
+            std::hint::spin_loop();
+        },
+        "fail" => {
+            return say(
+                FromWorker::Failed(TranscodeFailure::from_text(argument)),
+                None,
+            );
+        }
+        "unfinished" => return say(FromWorker::Done(StageTimes::default()), None),
+        "pid" => payload = std::process::id().to_string(),
+        "tokens" => {
+            let wanted: u32 = argument.parse().unwrap();
+            while signals.tokens.load(Ordering::SeqCst) != wanted {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        _ => {}
+    }
+    say(
+        FromWorker::Decoded {
+            frames: 60,
+            pixels: 600,
+        },
+        None,
+    );
+    for index in 0..job.spec.work.profiles.len() as u32 {
+        let memory = SealedMemory::seal(format!("{payload}#{index}").as_bytes()).unwrap();
+        let (frames, pixels) = (60, 600);
+        say(
+            FromWorker::Rendition {
+                index,
+                frames,
+                pixels,
+            },
+            Some(&memory),
+        );
+    }
+    say(FromWorker::Done(StageTimes::default()), None);
+}
