@@ -193,7 +193,7 @@ mod tests {
     async fn limits_hold_for_parts_and_bytes() {
         let mut writer = Writer::with_boundary("b1");
         for _ in 0..4 {
-            writer.part(&[], Bytes::from_static(b"abc"));
+            writer.part(&[("Pixels", "1")], Bytes::from_static(b"abc"));
         }
         let body = writer.finish().to_bytes();
         let mut many = reader(&body, LIMITS);
