@@ -71,7 +71,12 @@ impl Connection {
         match tls {
             None => serve_requests(stream, peer, router, limits, shutdown).await,
             Some(tls) => {
-                match tokio::time::timeout(limits.header_timeout, tls.accept(stream)).await {
+                let handshake = tokio::time::timeout(limits.header_timeout, tls.accept(stream));
+                // Nobody who has not finished a handshake has a request in flight.
+                let Some(outcome) = shutdown.unless_draining(handshake).await else {
+                    return;
+                };
+                match outcome {
                     Ok(Ok(stream)) => serve_requests(stream, peer, router, limits, shutdown).await,
                     Ok(Err(error)) => {
                         tracing::debug!(clientIP = %peer.ip(), %error, "TLS handshake failed");

@@ -65,10 +65,7 @@ pub(crate) async fn say(
     text: &str,
 ) -> Result<String, Status> {
     let mut client = tonic::client::Grpc::new(channel);
-    client
-        .ready()
-        .await
-        .map_err(|error| Status::from_error(error))?;
+    client.ready().await.map_err(Status::from_error)?;
     let request = Request::new(Text {
         text: text.to_owned(),
     });
