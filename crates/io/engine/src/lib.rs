@@ -6,11 +6,13 @@
 
 pub mod protocol;
 
+mod capabilities;
 mod gate;
 mod pool;
 mod tokens;
 mod transcoder;
 
+pub use capabilities::default_capabilities;
 pub use pool::{LaunchError, Pool, PoolConfig, PoolStatus, Watchdog};
 pub use tokens::{QueueFull, QueueLimits, Start, Ticket, Tokens};
 pub use transcoder::{Job, Outcome, Transcoder};

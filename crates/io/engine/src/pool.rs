@@ -26,6 +26,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use crate::capabilities::of_node;
 use crate::gate;
 use crate::transcoder::{Job, Outcome, Transcoder};
 
@@ -81,7 +82,7 @@ impl Pool {
             slots.spawn(slot.run());
         }
         Ok(Self {
-            capabilities: hello.capabilities.iter().copied().collect(),
+            capabilities: of_node(hello.capabilities.iter().copied()),
             hello,
             shared,
             _slots: slots,

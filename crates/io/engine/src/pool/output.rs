@@ -21,7 +21,7 @@ const MAX_FRAME_RATIO: u64 = 25;
 const MAX_BITRATE_RATIO: u64 = 8;
 
 /// Room for a key frame, tables and sound, whatever the bitrate.
-const RENDITION_BASE_BYTES: u64 = 4 << 20;
+const RENDITION_BASE_BYTES: u64 = 16 << 20;
 
 /// Largest signature taken: 300 s at 60 pictures a second need under 2 MB.
 const MAX_SIGNATURE_BYTES: usize = 4 << 20;
@@ -35,10 +35,10 @@ pub(super) enum OutputError {
     DecodedTwice,
     #[error("done without {0}")]
     Missing(&'static str),
-    #[error("{pixels} pixels in {frames} pictures of profile {index}")]
+    #[error("{pixels} encoded pixels of profile {index} from {decoded} pictures")]
     Pixels {
         index: usize,
-        frames: u64,
+        decoded: u64,
         pixels: u64,
     },
     #[error("{0}")]
@@ -49,7 +49,7 @@ pub(super) enum OutputError {
 #[derive(Debug)]
 pub(super) struct Output {
     decoded: Option<(u64, u64)>,
-    renditions: Vec<Option<(u64, Rendition)>>,
+    renditions: Vec<Option<Rendition>>,
     limits: Vec<usize>,
     signatures: bool,
     encodes: bool,
@@ -95,7 +95,6 @@ impl Output {
     pub(super) fn rendition(
         &mut self,
         index: u32,
-        frames: u64,
         pixels: u64,
         bytes: Bytes,
     ) -> Result<(), OutputError> {
@@ -103,19 +102,18 @@ impl Output {
         let Some(slot @ None) = slot else {
             return Err(OutputError::Index(index));
         };
-        let rendition = Rendition {
+        *slot = Some(Rendition {
             bytes,
             pixels: Pixels(pixels),
             signature: None,
-        };
-        *slot = Some((frames, rendition));
+        });
         Ok(())
     }
 
     /// The signature of an output that came before.
     pub(super) fn signature(&mut self, index: u32, bytes: Bytes) -> Result<(), OutputError> {
         match self.renditions.get_mut(index as usize) {
-            Some(Some((_, rendition))) if self.signatures && rendition.signature.is_none() => {
+            Some(Some(rendition)) if self.signatures && rendition.signature.is_none() => {
                 rendition.signature = Some(bytes);
                 Ok(())
             }
@@ -135,15 +133,12 @@ impl Output {
         let mut renditions = Vec::with_capacity(self.renditions.len());
         let most = frames.saturating_mul(MAX_FRAME_RATIO).max(MAX_FRAME_RATIO);
         for (index, slot) in self.renditions.into_iter().enumerate() {
-            let (encoded, rendition) = slot.ok_or(missing("a rendition"))?;
+            let rendition = slot.ok_or(missing("a rendition"))?;
             let claimed = rendition.pixels.0;
-            let possible = encoded <= most
-                && claimed <= encoded.saturating_mul(MAX_PICTURE_PIXELS)
-                && (!self.encodes || claimed >= encoded);
-            if !possible {
+            if claimed > most.saturating_mul(MAX_PICTURE_PIXELS) || (self.encodes && claimed == 0) {
                 return Err(OutputError::Pixels {
                     index,
-                    frames: encoded,
+                    decoded: frames,
                     pixels: claimed,
                 });
             }
@@ -183,7 +178,7 @@ fn rendition_limit(bitrate: u32, duration: Duration, source: u64) -> usize {
     let limit = asked
         .saturating_mul(MAX_BITRATE_RATIO)
         .saturating_add(RENDITION_BASE_BYTES)
-        .max(source.saturating_mul(2))
+        .saturating_add(source.saturating_mul(2))
         .min(network);
     usize::try_from(limit).unwrap_or(MAX_SEGMENT_BYTES)
 }
@@ -217,8 +212,8 @@ mod tests {
     fn a_whole_result_is_taken() {
         let mut output = output(true);
         output.decoded(60, 60 * 921_600).unwrap();
-        output.rendition(1, 60, 60 * 100, bytes()).unwrap();
-        output.rendition(0, 60, 60 * 200, bytes()).unwrap();
+        output.rendition(1, 60 * 100, bytes()).unwrap();
+        output.rendition(0, 60 * 200, bytes()).unwrap();
         output.signature(0, bytes()).unwrap();
         let outcome = output.finish().unwrap();
         assert_eq!(outcome.renditions[0].pixels, Pixels(12_000));
@@ -229,9 +224,9 @@ mod tests {
     #[test]
     fn what_was_not_asked_for_or_came_twice_is_refused() {
         let mut output = output(false);
-        assert!(output.rendition(2, 1, 1, bytes()).is_err());
-        output.rendition(0, 1, 1, bytes()).unwrap();
-        assert!(output.rendition(0, 1, 1, bytes()).is_err());
+        assert!(output.rendition(2, 1, bytes()).is_err());
+        output.rendition(0, 1, bytes()).unwrap();
+        assert!(output.rendition(0, 1, bytes()).is_err());
         assert!(output.signature(0, bytes()).is_err());
         output.decoded(1, 1).unwrap();
         assert!(output.decoded(1, 1).is_err());
@@ -239,12 +234,12 @@ mod tests {
 
     #[test]
     fn counts_that_cannot_be_are_refused() {
-        for (frames, pixels) in [(26, 26), (1, u64::MAX), (10, 0), (u64::MAX, u64::MAX)] {
+        for pixels in [0, 26 * MAX_PICTURE_PIXELS, u64::MAX] {
             let mut output = output(false);
             output.decoded(1, 921_600).unwrap();
-            output.rendition(0, 1, 921_600, bytes()).unwrap();
-            output.rendition(1, frames, pixels, bytes()).unwrap();
-            assert!(output.finish().is_err(), "{frames} {pixels}");
+            output.rendition(0, 921_600, bytes()).unwrap();
+            output.rendition(1, pixels, bytes()).unwrap();
+            assert!(output.finish().is_err(), "{pixels}");
         }
         let mut output = output(false);
         output.decoded(1, u64::MAX).unwrap();
@@ -254,7 +249,7 @@ mod tests {
     #[test]
     fn the_size_of_a_rendition_is_bounded_by_what_was_asked() {
         let limit = rendition_limit(1_000_000, Duration::from_secs(2), 10);
-        assert!((4 << 20..10 << 20).contains(&limit), "{limit}");
+        assert!((16 << 20..20 << 20).contains(&limit), "{limit}");
         assert_eq!(
             rendition_limit(u32::MAX, Duration::from_secs(300), 10),
             MAX_SEGMENT_BYTES

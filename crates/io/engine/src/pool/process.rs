@@ -406,14 +406,9 @@ async fn take(
     };
     match (message, bytes) {
         (FromWorker::Decoded { frames, pixels }, None) => taking.decoded(frames, pixels)?,
-        (
-            FromWorker::Rendition {
-                index,
-                frames,
-                pixels,
-            },
-            Some(bytes),
-        ) => taking.rendition(index, frames, pixels, bytes)?,
+        (FromWorker::Rendition { index, pixels }, Some(bytes)) => {
+            taking.rendition(index, pixels, bytes)?;
+        }
         (FromWorker::Signature { index }, Some(bytes)) => taking.signature(index, bytes)?,
         (FromWorker::Done(times), _) => {
             tracing::trace!(cpu_ms = times.cpu.as_millis(), "segment transcoded");

@@ -283,7 +283,6 @@ mod tests {
             let memory = SealedMemory::seal(b"rendition").unwrap();
             let frame = FromWorker::Rendition {
                 index: 0,
-                frames: 1,
                 pixels: 2,
             };
             worker

@@ -183,9 +183,7 @@ pub enum FromWorker {
     Rendition {
         /// Place of its profile.
         index: u32,
-        /// Pictures sent to the encoder.
-        frames: u64,
-        /// Width × height summed over them.
+        /// Width × height summed over the pictures encoded.
         pixels: u64,
     },
     /// The signature of an output; its bytes are beside the frame.
@@ -232,7 +230,6 @@ struct DecodedBody {
 #[serde(deny_unknown_fields)]
 struct RenditionBody {
     index: u32,
-    frames: u64,
     pixels: u64,
 }
 
@@ -279,17 +276,8 @@ impl FromWorker {
             &Self::Decoded { frames, pixels } => {
                 frame(Kind::Decoded, job, &DecodedBody { frames, pixels })
             }
-            &Self::Rendition {
-                index,
-                frames,
-                pixels,
-            } => {
-                let body = RenditionBody {
-                    index,
-                    frames,
-                    pixels,
-                };
-                frame(Kind::Rendition, job, &body)
+            &Self::Rendition { index, pixels } => {
+                frame(Kind::Rendition, job, &RenditionBody { index, pixels })
             }
             Self::Signature { index } => frame(Kind::Signature, job, index),
             Self::Done(times) => frame(Kind::Done, job, times),
@@ -313,16 +301,8 @@ impl FromWorker {
                 Self::Decoded { frames, pixels }
             }
             Kind::Rendition => {
-                let RenditionBody {
-                    index,
-                    frames,
-                    pixels,
-                } = parse(kind, body)?;
-                Self::Rendition {
-                    index,
-                    frames,
-                    pixels,
-                }
+                let RenditionBody { index, pixels } = parse(kind, body)?;
+                Self::Rendition { index, pixels }
             }
             Kind::Signature => Self::Signature {
                 index: parse(kind, body)?,
@@ -416,7 +396,6 @@ mod tests {
             },
             FromWorker::Rendition {
                 index: 9,
-                frames: u64::MAX,
                 pixels: u64::MAX,
             },
             FromWorker::Signature { index: 3 },

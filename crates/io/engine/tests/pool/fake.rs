@@ -143,15 +143,7 @@ fn serve(channel: &Channel, signals: &Signals, job: Job) {
     );
     for index in 0..job.spec.work.profiles.len() as u32 {
         let memory = SealedMemory::seal(format!("{payload}#{index}").as_bytes()).unwrap();
-        let (frames, pixels) = (60, 600);
-        say(
-            FromWorker::Rendition {
-                index,
-                frames,
-                pixels,
-            },
-            Some(&memory),
-        );
+        say(FromWorker::Rendition { index, pixels: 600 }, Some(&memory));
     }
     say(FromWorker::Done(StageTimes::default()), None);
 }
