@@ -1,127 +1,115 @@
-//! Times of pictures: repaired on the way in, and given a decoding order on the way out.
+//! Times of frames and packets: repaired on the way in, ordered on the way out.
+//!
+//! All state is that of one segment. Times are in the caller's units and go through exactly
+//! wherever they were right.
 
-use std::collections::VecDeque;
+mod decode;
+mod encoder;
 
-/// Makes the times of a segment's pictures strictly increasing. No state goes on to the next
-/// segment.
-#[derive(Clone, Copy, Debug)]
-pub struct Repair {
+pub use decode::{DecodeTimes, MuxTimes};
+pub use encoder::{EncoderClock, TooManyInFlight};
+
+/// Gives decoded frames, in display order, strictly increasing times.
+#[derive(Clone, Debug)]
+pub struct FrameTimes {
+    /// Usual distance between frames.
     step: i64,
+    /// A step back of more than this is a break in the source's clock, not a defect of one frame.
+    jump: i64,
     last: Option<i64>,
+    offset: i64,
 }
 
-impl Repair {
-    /// `step` is how many ticks a picture lasts where nothing better is known.
-    pub fn new(step: i64) -> Self {
+impl FrameTimes {
+    /// For frames usually `step` units apart, with `per_second` units in a second.
+    pub const fn new(step: i64, per_second: i64) -> Self {
         Self {
-            step: step.max(1),
+            step: if step > 0 { step } else { 1 },
+            jump: per_second,
             last: None,
+            offset: 0,
         }
     }
 
-    /// The time of the next picture shown: its own where it has one, else a step after the last;
-    /// equal and backward times become one tick after the last.
-    pub fn next(&mut self, given: Option<i64>) -> i64 {
+    /// The time of the next frame: its own; else the decoder's guess; else a step after the last
+    /// (the first of all is 0). A time that does not advance becomes the last plus one unit. Where
+    /// the source's clock fell back by more than a second it runs on from the last frame.
+    pub fn next(&mut self, pts: Option<i64>, best_effort: Option<i64>) -> i64 {
+        let given = pts.or(best_effort);
         let time = match (given, self.last) {
-            (Some(time), None) => time,
+            (Some(given), None) => given,
             (None, None) => 0,
-            (Some(time), Some(last)) => time.max(last.saturating_add(1)),
             (None, Some(last)) => last.saturating_add(self.step),
+            (Some(given), Some(last)) => self.after(last, given),
         };
         self.last = Some(time);
         time
     }
-}
 
-/// Gives encoded packets their decoding times out of the times at which pictures are shown.
-///
-/// With an encoder that reorders up to `depth` pictures, packet *k* is decoded when picture
-/// *k − depth* is shown; the first `depth` packets come a step apart before the first picture.
-/// That delay is the same in every segment, so the early packets of one never overlap the last
-/// of the one before, and no picture's own time is touched.
-#[derive(Clone, Debug)]
-pub struct DecodeTimes {
-    depth: usize,
-    step: i64,
-    first: Option<i64>,
-    /// Early packets not given out yet.
-    early: usize,
-    /// Times of pictures whose packet is still to come, oldest first. Grows only to what the
-    /// encoder holds back.
-    shown: VecDeque<i64>,
-}
+    /// What has been added to source times because of breaks in its clock. Whatever runs beside
+    /// the video moves with it.
+    pub const fn offset(&self) -> i64 {
+        self.offset
+    }
 
-impl DecodeTimes {
-    /// For an encoder of this reorder depth and pictures usually `step` ticks apart.
-    pub fn new(depth: usize, step: i64) -> Self {
-        Self {
-            depth,
-            step: step.max(1),
-            first: None,
-            early: depth,
-            shown: VecDeque::new(),
+    fn after(&mut self, last: i64, given: i64) -> i64 {
+        let time = given.saturating_add(self.offset);
+        if time > last {
+            return time;
         }
-    }
-
-    /// A picture was given to the encoder. Times must grow.
-    pub fn sent(&mut self, pts: i64) {
-        self.first.get_or_insert(pts);
-        self.shown.push_back(pts);
-    }
-
-    /// The decoding time of the next packet; `None` when there are more packets than pictures.
-    pub fn next_packet(&mut self) -> Option<i64> {
-        if self.early > 0 {
-            let ahead = i64::try_from(self.early).ok()?;
-            self.early -= 1;
-            return Some(self.first?.saturating_sub(ahead.saturating_mul(self.step)));
+        if last.saturating_sub(time) > self.jump {
+            let time = last.saturating_add(self.step);
+            self.offset = time.saturating_sub(given);
+            return time;
         }
-        self.shown.pop_front()
-    }
-
-    /// How many pictures the encoder may decode ahead.
-    pub fn depth(&self) -> usize {
-        self.depth
+        last.saturating_add(1)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn times_are_kept_where_they_grow_and_repaired_where_not() {
-        let mut repair = Repair::new(3000);
-        let given = [Some(5), Some(5), None, Some(9000), Some(100), Some(9002)];
-        let times: Vec<i64> = given.into_iter().map(|time| repair.next(time)).collect();
-        assert_eq!(times, [5, 6, 3006, 9000, 9001, 9002]);
-        assert_eq!(Repair::new(1).next(None), 0);
+    fn repaired(times: &[Option<i64>]) -> Vec<i64> {
+        let mut frames = FrameTimes::new(3000, 90_000);
+        times.iter().map(|t| frames.next(*t, None)).collect()
     }
 
     #[test]
-    fn decoding_runs_ahead_by_the_reorder_depth() {
-        let mut times = DecodeTimes::new(2, 10);
-        for pts in [100, 110, 125, 130] {
-            times.sent(pts);
-        }
-        let order: Vec<_> = (0..4).map(|_| times.next_packet()).collect();
-        assert_eq!(order, [Some(80), Some(90), Some(100), Some(110)]);
+    fn right_times_pass_exactly() {
+        let times = [Some(-5), Some(0), Some(3001), Some(90_000_000)];
+        assert_eq!(repaired(&times), [-5, 0, 3001, 90_000_000]);
     }
 
     #[test]
-    fn early_packets_do_not_reach_into_the_segment_before() {
-        let mut last = 0;
-        for segment in 0..5 {
-            let mut times = DecodeTimes::new(2, 3000);
-            let start = 1_000_000 + segment * 60 * 3000;
-            for picture in 0..60 {
-                times.sent(start + picture * 3000);
-            }
-            for _ in 0..60 {
-                let dts = times.next_packet().unwrap();
-                assert!(dts > last);
-                last = dts;
-            }
+    fn equal_and_backward_times_move_by_one_unit() {
+        let times = [Some(3000), Some(3000), Some(2500), Some(6000)];
+        assert_eq!(repaired(&times), [3000, 3001, 3002, 6000]);
+    }
+
+    #[test]
+    fn missing_times_follow_the_last() {
+        assert_eq!(repaired(&[None, None, Some(9000)]), [0, 3000, 9000]);
+        let mut frames = FrameTimes::new(3000, 90_000);
+        assert_eq!(frames.next(None, Some(77)), 77);
+    }
+
+    #[test]
+    fn a_restarted_clock_runs_on() {
+        let mut frames = FrameTimes::new(3000, 90_000);
+        let times = [126_000, 300_000, 126_000, 129_000].map(|t| frames.next(Some(t), None));
+        assert_eq!(times, [126_000, 300_000, 303_000, 306_000]);
+        assert_eq!(frames.offset(), 177_000);
+    }
+
+    proptest! {
+        #[test]
+        fn times_never_go_back(times in proptest::collection::vec(
+            proptest::option::of(-(1i64 << 40)..1i64 << 40), 1..200)) {
+            let repaired = repaired(&times);
+            prop_assert!(repaired.windows(2).all(|pair| pair[0] < pair[1]));
         }
     }
 }

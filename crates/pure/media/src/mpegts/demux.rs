@@ -1,0 +1,1 @@
+//! Reads MPEG transport streams.

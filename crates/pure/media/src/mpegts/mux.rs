@@ -1,0 +1,1 @@
+//! Writes MPEG transport streams.

@@ -1,0 +1,1 @@
+//! Cuts a live stream into segments at key frames.
