@@ -7,6 +7,7 @@
 pub mod protocol;
 
 mod capabilities;
+pub mod card;
 mod gate;
 mod pool;
 mod tokens;
