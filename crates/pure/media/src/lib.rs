@@ -5,6 +5,9 @@
 //! list that grows with foreign input has a named bound.
 
 pub mod flv;
+pub mod inspect;
+pub mod ladder;
 pub mod mpegts;
 pub mod plan;
+pub mod playlist;
 pub mod segmenter;
