@@ -7,6 +7,12 @@
 mod bits;
 mod picture;
 
+use std::num::NonZeroU32;
+
+use bytes::Bytes;
+use streamflow_media::mpegts::mux::{AccessUnit, Muxer, Video};
+use streamflow_media::mpegts::{Ticks, stream_type};
+
 use bits::Bits;
 
 /// What is to be seen.
@@ -67,6 +73,30 @@ impl Card {
             append(&mut unit, 0x61, self.slice(index));
         }
         unit
+    }
+
+    /// A whole segment as MPEG-TS: this many pictures from this time on, at an even rate. Rates
+    /// past a picture a tick are held at one.
+    pub fn segment(&self, first: Ticks, rate: (NonZeroU32, NonZeroU32), pictures: u16) -> Bytes {
+        let (num, den) = (i64::from(rate.0.get()), i64::from(rate.1.get()));
+        let units: Vec<_> = (0..pictures)
+            .map(|index| {
+                let ticks = i64::from(index).saturating_mul(den);
+                let since = ticks.saturating_mul(Ticks::PER_SECOND) / num;
+                let time = Ticks(first.0.saturating_add(since.max(i64::from(index))));
+                AccessUnit {
+                    pts: time,
+                    dts: time,
+                    key: index == 0,
+                    data: self.access_unit(index).into(),
+                }
+            })
+            .collect();
+        let video = Video {
+            stream_type: stream_type::H264,
+            units: &units,
+        };
+        Muxer::new().segment(Some(video), None, false)
     }
 
     fn blocks(&self) -> (u32, u32) {
@@ -158,10 +188,10 @@ fn picture_parameters() -> Bits {
 /// The lowest usual level whose pictures may have this many blocks.
 fn level(blocks: u32) -> u32 {
     match blocks {
-        ..=1_620 => 31,
-        ..=3_600 => 32,
-        ..=8_192 => 41,
-        ..=22_080 => 50,
+        0..=1_620 => 31,
+        1_621..=3_600 => 32,
+        3_601..=8_192 => 41,
+        8_193..=22_080 => 50,
         _ => 52,
     }
 }

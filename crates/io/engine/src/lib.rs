@@ -9,11 +9,13 @@ pub mod protocol;
 mod capabilities;
 pub mod card;
 mod gate;
+mod measure;
 mod pool;
 mod tokens;
 mod transcoder;
 
 pub use capabilities::default_capabilities;
+pub use measure::{MeasureError, Measurement, machine, measure, measure_once};
 pub use pool::{LaunchError, Pool, PoolConfig, PoolStatus, Watchdog};
 pub use tokens::{QueueFull, QueueLimits, Start, Ticket, Tokens};
 pub use transcoder::{Job, Outcome, Transcoder};

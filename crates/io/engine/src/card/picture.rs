@@ -82,7 +82,11 @@ fn luma(x: u32, y: u32) -> u32 {
     };
     let noise =
         (x.wrapping_mul(73_856_093) ^ y.wrapping_mul(19_349_663)).wrapping_mul(2_654_435_761);
-    let edges = if (x / 23 + y / 17) % 2 == 0 { 40 } else { 0 };
+    let edges = if (x / 23 + y / 17).is_multiple_of(2) {
+        40
+    } else {
+        0
+    };
     (16 + wave(x + y / 2, 61) + wave(y + 3 * x / 4, 37) + edges + (noise >> 28)).min(235)
 }
 
