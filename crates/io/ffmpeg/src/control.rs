@@ -4,7 +4,7 @@
 //! anything but a slot, so one slot is enough for any number of threads.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use streamflow_types::TranscodeFailure;
@@ -102,10 +102,10 @@ impl Threads {
 
     /// Waits until `weight` more threads may work, and takes their places. A weight beyond the
     /// limit counts as the limit, so that it is always granted some time.
-    pub(crate) fn enter(&self, weight: usize, cancel: &Cancel) -> Result<Slot, TranscodeFailure> {
+    fn enter(&self, weight: usize, stop: &Stop) -> Result<Slot, TranscodeFailure> {
         let mut state = self.lock();
         loop {
-            cancel.check()?;
+            stop.check()?;
             let weight = weight.min(state.limit);
             if state.working + weight <= state.limit {
                 state.working += weight;
@@ -123,6 +123,11 @@ impl Threads {
         }
     }
 
+    fn is_crowded(&self) -> bool {
+        let state = self.lock();
+        state.working > state.limit
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,7 +135,7 @@ impl Threads {
 
 /// The right to work, given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Slot {
+struct Slot {
     threads: Threads,
     weight: usize,
 }
@@ -142,6 +147,77 @@ impl Drop for Slot {
     }
 }
 
+/// Why a job ends early: its caller says so, or one of its threads failed.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    cancel: Cancel,
+    failed: OnceLock<TranscodeFailure>,
+}
+
+impl Stop {
+    pub(crate) fn new(cancel: Cancel) -> Self {
+        Self {
+            cancel,
+            failed: OnceLock::new(),
+        }
+    }
+
+    /// Ends the job. The first failure is the one reported.
+    pub(crate) fn fail(&self, failure: TranscodeFailure) {
+        let _first_one_stays = self.failed.set(failure);
+    }
+
+    /// The reason to end, once there is one.
+    pub(crate) fn check(&self) -> Result<(), TranscodeFailure> {
+        self.cancel.check()?;
+        self.failed.get().cloned().map_or(Ok(()), Err)
+    }
+}
+
+/// One thread's place in the budget.
+#[derive(Debug)]
+pub(crate) struct Turn<'a> {
+    threads: &'a Threads,
+    stop: &'a Stop,
+    weight: usize,
+    slot: Option<Slot>,
+}
+
+impl<'a> Turn<'a> {
+    /// For a thread that keeps `weight` cores busy.
+    pub(crate) fn new(threads: &'a Threads, stop: &'a Stop, weight: usize) -> Self {
+        Self {
+            threads,
+            stop,
+            weight,
+            slot: None,
+        }
+    }
+
+    /// Waits until the thread may work. To be called before each picture, so that a lower budget
+    /// and the end of the job are noticed.
+    pub(crate) fn work(&mut self) -> Result<(), TranscodeFailure> {
+        self.stop.check()?;
+        if self.slot.is_some() && self.threads.is_crowded() {
+            self.rest();
+        }
+        if self.slot.is_none() {
+            self.slot = Some(self.threads.enter(self.weight, self.stop)?);
+        }
+        Ok(())
+    }
+
+    /// Gives the place back, before waiting for anything.
+    pub(crate) fn rest(&mut self) {
+        self.slot = None;
+    }
+
+    /// Why to end, once there is a reason.
+    pub(crate) fn check(&self) -> Result<(), TranscodeFailure> {
+        self.stop.check()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,25 +226,34 @@ mod tests {
     fn a_heavy_thread_fits_into_a_small_limit() {
         let threads = Threads::new(1);
         let cancel = Cancel::default();
-        let slot = threads.enter(2, &cancel).unwrap();
+        let stop = Stop::new(cancel.clone());
+        let mut turn = Turn::new(&threads, &stop, 2);
+        turn.work().unwrap();
         cancel.cancel();
-        assert_eq!(
-            threads.enter(1, &cancel).unwrap_err(),
-            TranscodeFailure::Stopped
-        );
-        drop(slot);
+        let mut other = Turn::new(&threads, &stop, 1);
+        assert_eq!(other.work(), Err(TranscodeFailure::Stopped));
+        turn.rest();
         assert_eq!(threads.lock().working, 0);
     }
 
     #[test]
     fn raising_the_limit_lets_a_waiting_thread_in() {
         let threads = Threads::new(1);
-        let cancel = Cancel::default();
-        let _held = threads.enter(1, &cancel).unwrap();
+        let stop = Stop::new(Cancel::default());
+        let mut turn = Turn::new(&threads, &stop, 1);
+        turn.work().unwrap();
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| threads.enter(1, &cancel).is_ok());
+            let waiting = scope.spawn(|| Turn::new(&threads, &stop, 1).work().is_ok());
             threads.set(2);
             assert!(waiting.join().unwrap());
         });
+    }
+
+    #[test]
+    fn the_first_failure_is_the_one_reported() {
+        let stop = Stop::new(Cancel::default());
+        stop.fail(TranscodeFailure::Runaway);
+        stop.fail(TranscodeFailure::Stopped);
+        assert_eq!(stop.check(), Err(TranscodeFailure::Runaway));
     }
 }

@@ -9,12 +9,21 @@
 //! counts are of pictures encoded; no thread outlives its job; the library writes nothing to the
 //! standard streams.
 
+mod av;
 mod check;
 mod control;
+mod feed;
+mod order;
+mod picture;
 mod probe;
 mod product;
+mod rendition;
+mod scale;
 mod settings;
+mod sound;
+mod source;
 mod transcode;
+mod zimg;
 
 pub use check::{DecodeReport, decode_check};
 pub use control::{Cancel, Control, Threads};

@@ -1,16 +1,321 @@
-//! One segment to its renditions.
+//! One segment to its renditions: checks, opens, starts a thread for each rendition, and puts
+//! what they made together.
 
-use streamflow_types::{TranscodeFailure, Work};
+use std::thread;
 
+use streamflow_types::{AudioMode, Container, TranscodeFailure, VideoMode, Work};
+
+use crate::av::{self, Input, Parameters, StreamInfo, StreamKind};
+use crate::control::{Stop, Turn};
+use crate::feed::Feed;
+use crate::order::{self, Order};
+use crate::product::{StageTimes, process_cpu, timed};
+use crate::rendition::{self, Line, Shared};
+use crate::scale::Scaler;
+use crate::sound::{Sound, SoundShape};
+use crate::source::{self, Source, Video};
 use crate::{Control, Product, Settings};
 
 /// Transcodes one segment held in memory: MPEG-TS or MP4 in, one rendition for each profile out.
+///
+/// A picture that its container says is to be turned is turned, unless signatures are asked for:
+/// they are compared with those of nodes that leave pictures as they are coded.
 pub fn transcode(
-    _source: &[u8],
-    _work: &Work,
-    _settings: &Settings,
+    source: &[u8],
+    work: &Work,
+    settings: &Settings,
     control: &Control,
 ) -> Result<Product, TranscodeFailure> {
+    av::quiet();
     control.cancel.check()?;
-    Err(TranscodeFailure::InvalidInput)
+    order::check(work)?;
+    if source.is_empty() {
+        return Err(TranscodeFailure::EmptyData);
+    }
+    if source.len() > settings.max_input_bytes {
+        return Err(TranscodeFailure::InvalidInput);
+    }
+    let container = container_of(source).ok_or(TranscodeFailure::InvalidVideo)?;
+    let orders = work
+        .profiles
+        .iter()
+        .map(|profile| Order::read(profile, container))
+        .collect::<Result<Vec<_>, _>>()?;
+    let stop = Stop::new(control.cancel.clone());
+    let mut turn = Turn::new(&control.threads, &stop, 1);
+    turn.work()?;
+    let before = process_cpu();
+    let mut stages = StageTimes::default();
+    let opened = timed(&mut stages.open, || {
+        Job::open(source, container, work, settings, control)
+    })?;
+    let mut product = opened.run(work, &orders, settings, control, &stop, turn)?;
+    product.stages.add(&stages);
+    product.stages.process = process_cpu().saturating_sub(before);
+    Ok(product)
+}
+
+/// The container these bytes are in, by what they look like.
+pub(crate) fn container_of(bytes: &[u8]) -> Option<Container> {
+    const PACKET: usize = 188;
+    const SYNC: u8 = 0x47;
+    const BOXES: [&[u8; 4]; 8] = [
+        b"ftyp", b"styp", b"moov", b"moof", b"sidx", b"mdat", b"free", b"wide",
+    ];
+    if bytes
+        .get(4..8)
+        .is_some_and(|name| BOXES.iter().any(|known| known.as_slice() == name))
+    {
+        return Some(Container::Mp4);
+    }
+    // Within the first packets there must be two sync bytes a packet apart, or one whole packet.
+    let is_start = |at: usize| {
+        bytes.get(at) == Some(&SYNC)
+            && (bytes.get(at + PACKET) == Some(&SYNC) || bytes.len() == at + PACKET)
+    };
+    (0..PACKET).any(is_start).then_some(Container::MpegTs)
+}
+
+/// A source that passed its checks.
+struct Job<'bytes> {
+    input: Input<'bytes>,
+    video: Option<Video>,
+    sound: Option<(Sound, SoundShape)>,
+    copied: Option<Parameters>,
+    rate: Option<av::Rational>,
+    turns: u8,
+    source_pixels: u64,
+    duration: std::time::Duration,
+    bytes: usize,
+}
+
+impl<'bytes> Job<'bytes> {
+    fn open(
+        source: &'bytes [u8],
+        container: Container,
+        work: &Work,
+        settings: &Settings,
+        control: &Control,
+    ) -> Result<Self, TranscodeFailure> {
+        let pixels = settings.max_picture_pixels;
+        let mut input = Input::open(source, container, pixels, &control.cancel)?;
+        control.cancel.check()?;
+        let duration = input.duration();
+        if duration > settings.max_input_duration {
+            return Err(TranscodeFailure::InvalidDuration);
+        }
+        let sound_info = input.stream(StreamKind::Audio);
+        let video_info = match work.video {
+            VideoMode::Drop => None,
+            VideoMode::Encode | VideoMode::Copy => {
+                let found = input.stream(StreamKind::Video);
+                Some(usable(found, sound_info.is_some(), container, settings)?)
+            }
+        };
+        let sound_info = sound_info.filter(|_| work.audio != AudioMode::Drop);
+        let keep: Vec<i32> = [&video_info, &sound_info]
+            .into_iter()
+            .flatten()
+            .map(|info| info.index)
+            .collect();
+        input.keep_only(&keep);
+        let rate = video_info.as_ref().and_then(|info| info.rate);
+        let turns = video_info.as_ref().map_or(0, |info| info.quarter_turns);
+        let turns = if work.signature { 0 } else { turns };
+        let copied = match (&video_info, work.video) {
+            (Some(info), VideoMode::Copy) => Some(Parameters::of(&input, info)?),
+            _ => None,
+        };
+        let source_pixels = video_info
+            .as_ref()
+            .map_or(0, |info| u64::from(info.width) * u64::from(info.height));
+        let video = video_info
+            .map(|info| Video::open(&input, info, work.video, work.clip, turns, settings))
+            .transpose()?;
+        let sound = sound_info
+            .map(|info| open_sound(&input, info, work.audio))
+            .transpose()?;
+        Ok(Self {
+            input,
+            video,
+            sound: sound.flatten(),
+            copied,
+            rate,
+            turns,
+            source_pixels,
+            duration,
+            bytes: source.len(),
+        })
+    }
+
+    fn run(
+        self,
+        work: &Work,
+        orders: &[Order],
+        settings: &Settings,
+        control: &Control,
+        stop: &Stop,
+        mut turn: Turn<'_>,
+    ) -> Result<Product, TranscodeFailure> {
+        let feeds: Vec<Feed> = orders.iter().map(|_| Feed::default()).collect();
+        let (sound, shape) = self.sound.unzip();
+        let scaler = Scaler::default();
+        let tick = self.video.as_ref().map_or(DEFAULT_TICK, Video::tick);
+        let shared = Shared {
+            settings,
+            scaler: &scaler,
+            sound: shape.as_ref(),
+            video_mode: work.video,
+            copied: self.copied.as_ref(),
+            tick,
+            source_rate: self.rate,
+            turns: self.turns,
+            is_clip: work.clip.is_some(),
+            metadata: &work.metadata,
+            signature: work.signature,
+        };
+        let lines = lines(orders, settings, self.duration, self.bytes, |orders| {
+            sliced(orders, self.source_pixels, control.threads.limit())
+        });
+        let source = Source {
+            input: self.input,
+            video: self.video,
+            sound,
+            orders,
+            feeds: &feeds,
+            settings,
+            frame_bound: settings.frame_bound(self.duration),
+        };
+        let (decoded, made) = thread::scope(|scope| {
+            let threads: Vec<_> = lines
+                .iter()
+                .zip(&feeds)
+                .map(|(line, feed)| {
+                    let shared = &shared;
+                    scope.spawn(move || {
+                        let _guard = Guard { stop, feed };
+                        let weight = line.slices.max(1) as usize;
+                        let mut turn = Turn::new(&control.threads, stop, weight);
+                        let made = rendition::run(shared, line, feed, &mut turn);
+                        made.inspect_err(|failure| stop.fail(failure.clone()))
+                    })
+                })
+                .collect();
+            let decoded = source
+                .run(&mut turn)
+                .inspect_err(|failure| stop.fail(failure.clone()));
+            turn.rest();
+            let made: Vec<_> = threads
+                .into_iter()
+                .map(thread::ScopedJoinHandle::join)
+                .collect();
+            (decoded, made)
+        });
+        // The first failure ended all others, so it is the one to tell.
+        stop.check()?;
+        let decoded = decoded?;
+        let mut stages = decoded.stages;
+        let mut renditions = Vec::with_capacity(made.len());
+        for each in made {
+            let (rendition, spent) = each.map_err(|_| TranscodeFailure::Unrecoverable)??;
+            stages.add(&spent);
+            renditions.push(rendition);
+        }
+        Ok(Product {
+            decoded_frames: decoded.frames,
+            decoded_pixels: decoded.pixels,
+            renditions,
+            stages,
+        })
+    }
+}
+
+/// The clock of a job without video.
+const DEFAULT_TICK: (std::num::NonZeroU32, std::num::NonZeroU32) = (
+    std::num::NonZeroU32::MIN,
+    std::num::NonZeroU32::new(90_000).expect("not zero"),
+);
+
+/// Ends the job when a rendition's thread ends by a panic, and frees whoever waits for its feed.
+struct Guard<'a> {
+    stop: &'a Stop,
+    feed: &'a Feed,
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.stop.fail(TranscodeFailure::Unrecoverable);
+        }
+        self.feed.abandon();
+    }
+}
+
+/// The video stream, where there is one to decode.
+fn usable(
+    video: Option<StreamInfo>,
+    has_sound: bool,
+    container: Container,
+    settings: &Settings,
+) -> Result<StreamInfo, TranscodeFailure> {
+    match video {
+        Some(info) if info.width > 0 && info.height > 0 && info.has_format => {
+            source::check_size((info.width, info.height), settings)?;
+            Ok(info)
+        }
+        // A handful of packets that open no stream.
+        _ if !has_sound && container == Container::MpegTs => Err(TranscodeFailure::InvalidArgument),
+        _ => Err(TranscodeFailure::InvalidVideo),
+    }
+}
+
+/// Sound whose shape the segment does not tell cannot be written to a container.
+fn open_sound(
+    input: &Input<'_>,
+    info: StreamInfo,
+    mode: AudioMode,
+) -> Result<Option<(Sound, SoundShape)>, TranscodeFailure> {
+    if info.sample_rate <= 0 || info.channels <= 0 {
+        return Ok(None);
+    }
+    match mode {
+        AudioMode::Copy => Sound::copied(input, info).map(Some),
+        AudioMode::Aac => Sound::encoded(input, info).map(Some),
+        AudioMode::Drop => Ok(None),
+    }
+}
+
+fn lines<'a>(
+    orders: &'a [Order],
+    settings: &Settings,
+    duration: std::time::Duration,
+    bytes: usize,
+    sliced: impl Fn(&[Order]) -> Option<usize>,
+) -> Vec<Line<'a>> {
+    let sliced = sliced(orders);
+    orders
+        .iter()
+        .enumerate()
+        .map(|(place, order)| Line {
+            place,
+            order,
+            output_bound: settings.output_bound(order.bitrate, duration, bytes),
+            slices: if sliced == Some(place) { 2 } else { 1 },
+        })
+        .collect()
+}
+
+/// The rendition to encode in two slices side by side: the largest, when on one thread it would
+/// take longer than all work spread over the threads there are.
+fn sliced(orders: &[Order], source_pixels: u64, threads: usize) -> Option<usize> {
+    let weight = |order: &Order| u64::from(order.asked.0) * u64::from(order.asked.1);
+    let (place, largest) = orders
+        .iter()
+        .map(weight)
+        .enumerate()
+        .max_by_key(|(_, weight)| *weight)?;
+    // Decoding costs about a quarter of encoding the same pixels.
+    let total = orders.iter().map(weight).sum::<u64>() + source_pixels / 4;
+    let threads = u64::try_from(threads).unwrap_or(u64::MAX);
+    (largest.saturating_mul(threads) > total && threads > 1).then_some(place)
 }

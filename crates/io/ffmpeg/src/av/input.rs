@@ -1,0 +1,369 @@
+//! Reads a container held in memory. The format is the caller's choice, never the library's, and
+//! nothing but the given bytes can be opened.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::marker::PhantomData;
+use std::ptr;
+use std::time::Duration;
+
+use ffmpeg_sys_next as ffi;
+use streamflow_types::{Container, TranscodeFailure};
+
+use super::{Dictionary, Packet, Rational, Refusal, check};
+use crate::control::Cancel;
+
+/// Bytes handed to the demuxer at once.
+const READ_BLOCK: usize = 64 << 10;
+
+/// Streams looked at in one segment; real ones have two or three.
+const MAX_STREAMS: &str = "32";
+
+/// An open container.
+pub(crate) struct Input<'a> {
+    context: *mut ffi::AVFormatContext,
+    io: *mut ffi::AVIOContext,
+    reader: *mut Reader,
+    bytes: PhantomData<&'a [u8]>,
+}
+
+// SAFETY: everything inside is owned by this value and used by one thread at a time.
+unsafe impl Send for Input<'_> {}
+
+/// What the library reads from.
+struct Reader {
+    start: *const u8,
+    length: usize,
+    at: usize,
+    cancel: Cancel,
+}
+
+/// What kind of stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StreamKind {
+    Video,
+    Audio,
+}
+
+/// What is known of a stream before any of it was decoded.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamInfo {
+    pub(crate) index: i32,
+    pub(crate) time_base: Rational,
+    /// Pictures a second, where it could be guessed.
+    pub(crate) rate: Option<Rational>,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    /// Whether the format of samples or pixels is known.
+    pub(crate) has_format: bool,
+    pub(crate) sample_rate: i32,
+    pub(crate) channels: i32,
+    /// Quarter turns clockwise that make the picture stand upright.
+    pub(crate) quarter_turns: u8,
+}
+
+impl<'a> Input<'a> {
+    /// Opens the bytes as this container and looks for its streams.
+    pub(crate) fn open(
+        bytes: &'a [u8],
+        container: Container,
+        max_pixels: u64,
+        cancel: &Cancel,
+    ) -> Result<Self, TranscodeFailure> {
+        let mut input = Self::attach(bytes, cancel)?;
+        input.read_header(container)?;
+        input.find_streams(max_pixels)?;
+        Ok(input)
+    }
+
+    fn attach(bytes: &'a [u8], cancel: &Cancel) -> Result<Self, Refusal> {
+        let reader = Box::into_raw(Box::new(Reader {
+            start: bytes.as_ptr(),
+            length: bytes.len(),
+            at: 0,
+            cancel: cancel.clone(),
+        }));
+        let mut input = Self {
+            context: ptr::null_mut(),
+            io: ptr::null_mut(),
+            reader,
+            bytes: PhantomData,
+        };
+        // SAFETY: the block is the library's from here on; the reader outlives the context, which
+        // `drop` frees first. Null is checked.
+        unsafe {
+            let block = ffi::av_malloc(READ_BLOCK);
+            if block.is_null() {
+                return Err(Refusal::NO_MEMORY);
+            }
+            input.io = ffi::avio_alloc_context(
+                block.cast(),
+                READ_BLOCK as c_int,
+                0,
+                reader.cast(),
+                Some(read),
+                None,
+                Some(seek),
+            );
+            if input.io.is_null() {
+                ffi::av_free(block);
+                return Err(Refusal::NO_MEMORY);
+            }
+            input.context = ffi::avformat_alloc_context();
+            if input.context.is_null() {
+                return Err(Refusal::NO_MEMORY);
+            }
+            let context = &mut *input.context;
+            context.pb = input.io;
+            context.flags |= ffi::AVFMT_FLAG_CUSTOM_IO;
+            context.io_open = Some(refuse_open);
+            context.interrupt_callback = ffi::AVIOInterruptCB {
+                callback: Some(is_cancelled),
+                opaque: reader.cast(),
+            };
+        }
+        Ok(input)
+    }
+
+    fn read_header(&mut self, container: Container) -> Result<(), TranscodeFailure> {
+        let name = match container {
+            Container::MpegTs => c"mpegts",
+            Container::Mp4 => c"mp4",
+        };
+        let mut options = Dictionary::new();
+        options.set("max_streams", MAX_STREAMS)?;
+        options.set("protocol_whitelist", "")?;
+        if container == Container::Mp4 {
+            options.set("enable_drefs", "0")?;
+            options.set("use_absolute_path", "0")?;
+        }
+        // SAFETY: the name is terminated; a context that fails to open is freed by the library,
+        // which sets our pointer to null.
+        unsafe {
+            let format = ffi::av_find_input_format(name.as_ptr());
+            if format.is_null() {
+                return Err(TranscodeFailure::DemuxerNotFound);
+            }
+            check(ffi::avformat_open_input(
+                &mut self.context,
+                c"".as_ptr(),
+                format,
+                options.as_mut_ptr(),
+            ))
+            .map_err(|_| TranscodeFailure::InvalidVideo)?;
+        }
+        Ok(())
+    }
+
+    /// Reads until codecs are known. Decoders opened for that are held to the picture gate too.
+    fn find_streams(&mut self, max_pixels: u64) -> Result<(), TranscodeFailure> {
+        let mut gate = Dictionary::new();
+        gate.set("max_pixels", &max_pixels.to_string())?;
+        gate.set("threads", "1")?;
+        let count = self.stream_count();
+        let mut options: Vec<*mut ffi::AVDictionary> = vec![ptr::null_mut(); count];
+        for each in &mut options {
+            gate.copied_into(each);
+        }
+        // SAFETY: one dictionary for each stream there is; all are freed below.
+        let found = unsafe {
+            let found = ffi::avformat_find_stream_info(self.context, options.as_mut_ptr());
+            for each in &mut options {
+                ffi::av_dict_free(each);
+            }
+            found
+        };
+        check(found).map_err(|_| TranscodeFailure::InvalidVideo)?;
+        Ok(())
+    }
+
+    /// The best stream of a kind, with all others of the kind ignored.
+    pub(crate) fn stream(&self, kind: StreamKind) -> Option<StreamInfo> {
+        let kind = match kind {
+            StreamKind::Video => ffi::AVMediaType::AVMEDIA_TYPE_VIDEO,
+            StreamKind::Audio => ffi::AVMediaType::AVMEDIA_TYPE_AUDIO,
+        };
+        // SAFETY: the context is open; a stream index given by the library is in range.
+        unsafe {
+            let index = ffi::av_find_best_stream(self.context, kind, -1, -1, ptr::null_mut(), 0);
+            let place = usize::try_from(index).ok()?;
+            let stream = *(*self.context).streams.add(place);
+            let parameters = &*(*stream).codecpar;
+            let rate = ffi::av_guess_frame_rate(self.context, stream, ptr::null_mut());
+            Some(StreamInfo {
+                index,
+                time_base: (*stream).time_base,
+                rate: (rate.num > 0 && rate.den > 0).then_some(rate),
+                width: u32::try_from(parameters.width).unwrap_or(0),
+                height: u32::try_from(parameters.height).unwrap_or(0),
+                has_format: parameters.format >= 0,
+                sample_rate: parameters.sample_rate,
+                channels: parameters.ch_layout.nb_channels,
+                quarter_turns: quarter_turns(stream),
+            })
+        }
+    }
+
+    /// Ignores packets of every stream but these.
+    pub(crate) fn keep_only(&mut self, keep: &[i32]) {
+        for place in 0..self.stream_count() {
+            // SAFETY: the place is in range.
+            unsafe {
+                let stream = *(*self.context).streams.add(place);
+                if !keep.contains(&(*stream).index) {
+                    (*stream).discard = ffi::AVDiscard::AVDISCARD_ALL;
+                }
+            }
+        }
+    }
+
+    /// How long it plays, where the container or its times say.
+    pub(crate) fn duration(&self) -> Duration {
+        // SAFETY: the context is open.
+        let micros = unsafe { (*self.context).duration };
+        u64::try_from(micros).map_or(Duration::ZERO, Duration::from_micros)
+    }
+
+    pub(crate) fn stream_count(&self) -> usize {
+        // SAFETY: the context is open.
+        unsafe { (*self.context).nb_streams as usize }
+    }
+
+    /// The next packet; `false` at the end. Damage the demuxer cannot step over is an end too.
+    pub(crate) fn read(&mut self, packet: &mut Packet) -> bool {
+        packet.clear();
+        // SAFETY: both are valid.
+        unsafe { ffi::av_read_frame(self.context, packet.as_mut_ptr()) >= 0 }
+    }
+
+    /// A stream's description, for a decoder or a muxer.
+    pub(super) fn parameters(&self, stream: &StreamInfo) -> *const ffi::AVCodecParameters {
+        let place = usize::try_from(stream.index).unwrap_or(0);
+        // SAFETY: stream descriptions are made by `stream` from indices in range.
+        unsafe { (**(*self.context).streams.add(place)).codecpar }
+    }
+}
+
+impl Drop for Input<'_> {
+    fn drop(&mut self) {
+        // SAFETY: all three are ours. Closing does not free a caller's I/O; its block may have
+        // been replaced by the library, so it is taken from the context.
+        unsafe {
+            ffi::avformat_close_input(&mut self.context);
+            if !self.io.is_null() {
+                ffi::av_freep((&raw mut (*self.io).buffer).cast());
+                ffi::avio_context_free(&mut self.io);
+            }
+            drop(Box::from_raw(self.reader));
+        }
+    }
+}
+
+/// Quarter turns clockwise in a stream's display matrix; other angles and flips count as none.
+unsafe fn quarter_turns(stream: *const ffi::AVStream) -> u8 {
+    // SAFETY: the stream is valid; a matrix has nine numbers, which is checked.
+    let angle = unsafe {
+        let (data, size) = display_matrix(stream);
+        if data.is_null() || size < 9 * size_of::<i32>() {
+            return 0;
+        }
+        ffi::av_display_rotation_get(data.cast())
+    };
+    if !angle.is_finite() {
+        return 0;
+    }
+    // The matrix turns counter-clockwise as the library measures it.
+    let quarters = (-angle / 90.0).round();
+    if (quarters * 90.0 + angle).abs() > 1.0 {
+        return 0;
+    }
+    (quarters as i32).rem_euclid(4) as u8
+}
+
+#[cfg(not(ffmpeg_6_1))]
+unsafe fn display_matrix(stream: *const ffi::AVStream) -> (*const u8, usize) {
+    let mut size = 0;
+    let kind = ffi::AVPacketSideDataType::AV_PKT_DATA_DISPLAYMATRIX;
+    // SAFETY: the stream is valid.
+    let data = unsafe { ffi::av_stream_get_side_data(stream, kind, &mut size) };
+    (data, size)
+}
+
+#[cfg(ffmpeg_6_1)]
+unsafe fn display_matrix(stream: *const ffi::AVStream) -> (*const u8, usize) {
+    let kind = ffi::AVPacketSideDataType::AV_PKT_DATA_DISPLAYMATRIX;
+    // SAFETY: the stream is valid and its list has the length it says.
+    unsafe {
+        let parameters = &*(*stream).codecpar;
+        let found = ffi::av_packet_side_data_get(
+            parameters.coded_side_data,
+            parameters.nb_coded_side_data,
+            kind,
+        );
+        if found.is_null() {
+            return (ptr::null(), 0);
+        }
+        ((*found).data, (*found).size)
+    }
+}
+
+unsafe extern "C" fn read(opaque: *mut c_void, target: *mut u8, room: c_int) -> c_int {
+    // SAFETY: the library passes back our reader, which lives as long as its context, and a
+    // buffer with that much room.
+    unsafe {
+        let reader = &mut *opaque.cast::<Reader>();
+        let room = usize::try_from(room).unwrap_or(0);
+        let count = room.min(reader.length - reader.at);
+        if count == 0 {
+            return ffi::AVERROR_EOF;
+        }
+        ptr::copy_nonoverlapping(reader.start.add(reader.at), target, count);
+        reader.at += count;
+        count as c_int
+    }
+}
+
+unsafe extern "C" fn seek(opaque: *mut c_void, offset: i64, whence: c_int) -> i64 {
+    // SAFETY: as in `read`.
+    let reader = unsafe { &mut *opaque.cast::<Reader>() };
+    if whence & ffi::AVSEEK_SIZE != 0 {
+        return reader.length as i64;
+    }
+    let base = match whence & !ffi::AVSEEK_FORCE {
+        ffi::SEEK_SET => 0,
+        ffi::SEEK_CUR => reader.at as i64,
+        ffi::SEEK_END => reader.length as i64,
+        _ => return i64::from(-libc::EINVAL),
+    };
+    let target = base
+        .checked_add(offset)
+        .and_then(|at| usize::try_from(at).ok());
+    match target {
+        Some(at) if at <= reader.length => {
+            reader.at = at;
+            at as i64
+        }
+        _ => i64::from(-libc::EINVAL),
+    }
+}
+
+unsafe extern "C" fn is_cancelled(opaque: *mut c_void) -> c_int {
+    // SAFETY: as in `read`; the flag is atomic.
+    c_int::from(unsafe { (*opaque.cast::<Reader>()).cancel.is_cancelled() })
+}
+
+/// Keeps a container from naming another source.
+unsafe extern "C" fn refuse_open(
+    _context: *mut ffi::AVFormatContext,
+    _io: *mut *mut ffi::AVIOContext,
+    _url: *const c_char,
+    _flags: c_int,
+    _options: *mut *mut ffi::AVDictionary,
+) -> c_int {
+    -libc::EACCES
+}
+
+/// Whether the library reads this container.
+pub(crate) fn can_read(name: &CStr) -> bool {
+    // SAFETY: the name is terminated.
+    unsafe { !ffi::av_find_input_format(name.as_ptr()).is_null() }
+}

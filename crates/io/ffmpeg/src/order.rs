@@ -1,0 +1,154 @@
+//! What was asked for, checked and put into an encoder's terms, before anything is opened.
+
+use std::num::NonZeroU32;
+
+use streamflow_media::plan::geometry::{self, Bounds};
+use streamflow_media::plan::gop::GopPlan;
+use streamflow_types::{
+    AudioMode, Codec, Container, H264Profile, Profile, TranscodeFailure, VideoMode, Work,
+};
+
+use crate::Settings;
+use crate::av::{Dictionary, Rational, rational};
+use crate::picture::Size;
+
+/// Most outputs of one job.
+const MAX_OUTPUTS: usize = 10;
+
+/// Pictures that may be shown out of the order of decoding, where a profile allows them.
+const B_FRAMES: u32 = 3;
+
+/// What one rendition is encoded with.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) asked: Size,
+    pub(crate) codec: Codec,
+    pub(crate) container: Container,
+    pub(crate) bitrate: u32,
+    pub(crate) rate: Option<(NonZeroU32, NonZeroU32)>,
+    pub(crate) keys: GopPlan,
+    pub(crate) b_frames: u32,
+    pub(crate) encoder: &'static str,
+    profile: H264Profile,
+    quality: u8,
+}
+
+/// Checks a job apart from its source.
+pub(crate) fn check(work: &Work) -> Result<(), TranscodeFailure> {
+    if work.profiles.len() > MAX_OUTPUTS {
+        return Err(TranscodeFailure::TooManyOutputs);
+    }
+    if work.profiles.is_empty() {
+        return Err(TranscodeFailure::InvalidArgument);
+    }
+    if work.video == VideoMode::Drop && work.audio == AudioMode::Drop {
+        return Err(TranscodeFailure::InvalidArgument);
+    }
+    if let Some(clip) = work.clip
+        && (work.video != VideoMode::Encode || clip.to.is_some_and(|to| to < clip.from))
+    {
+        return Err(TranscodeFailure::InvalidClip);
+    }
+    Ok(())
+}
+
+impl Order {
+    /// Reads a profile; a container not named is that of the source.
+    pub(crate) fn read(profile: &Profile, source: Container) -> Result<Self, TranscodeFailure> {
+        let rate = profile.fps.ratio();
+        if let Some((num, den)) = rate {
+            // Both sides go through the library's 32-bit ratios.
+            if i32::try_from(num.get()).is_err() || i32::try_from(den.get()).is_err() {
+                return Err(TranscodeFailure::InvalidArgument);
+            }
+        }
+        let keys =
+            GopPlan::new(profile.gop, profile.fps).map_err(|_| TranscodeFailure::InvalidGop)?;
+        let encoder = match profile.codec {
+            Codec::H264 => "libx264",
+            Codec::H265 => "libx265",
+            Codec::Vp8 | Codec::Vp9 => return Err(TranscodeFailure::EncoderNotFound),
+        };
+        let plain = matches!(
+            profile.h264_profile,
+            H264Profile::Baseline | H264Profile::ConstrainedHigh
+        ) && profile.codec == Codec::H264;
+        let b_frames = if plain || keys == GopPlan::Intra {
+            0
+        } else {
+            B_FRAMES
+        };
+        Ok(Self {
+            asked: (profile.width, profile.height),
+            codec: profile.codec,
+            container: profile.container.unwrap_or(source),
+            bitrate: profile.bitrate,
+            rate,
+            keys,
+            b_frames,
+            encoder,
+            profile: profile.h264_profile,
+            quality: profile.quality,
+        })
+    }
+
+    /// The size of the rendition of a source picture that stands upright.
+    pub(crate) fn size(&self, source: Size) -> Result<Size, TranscodeFailure> {
+        let size = |size: Size| geometry::Size::new(size.0, size.1);
+        geometry::scaled(size(source), size(self.asked), Bounds::of(self.codec))
+            .map(|size| (size.width, size.height))
+            .map_err(|_| TranscodeFailure::InvalidResolution)
+    }
+
+    /// The encoder's own options.
+    pub(crate) fn options(&self, settings: &Settings) -> Result<Dictionary, TranscodeFailure> {
+        let mut options = Dictionary::new();
+        options.set("preset", &settings.preset)?;
+        options.set("forced-idr", "1")?;
+        if self.quality > 0 {
+            options.set("crf", &self.quality.min(MAX_CRF).to_string())?;
+        }
+        match self.codec {
+            Codec::H264 => {
+                if let Some(name) = profile_name(self.profile) {
+                    options.set("profile", name)?;
+                }
+            }
+            // It would write to standard error and start a pool of threads.
+            _ => options.set("x265-params", "log-level=none:pools=none:frame-threads=1")?,
+        }
+        for (name, value) in &settings.encoder_options {
+            options.set(name, value)?;
+        }
+        Ok(options)
+    }
+
+    /// A tick of the encoder's clock: one picture at the rate set, or at the source's.
+    pub(crate) fn tick(&self, source_rate: Option<Rational>) -> Rational {
+        if let Some((num, den)) = self.rate {
+            let side = |value: NonZeroU32| i32::try_from(value.get()).unwrap_or(i32::MAX);
+            return rational(side(den), side(num));
+        }
+        let believable = |rate: &Rational| {
+            rate.num > 0 && rate.den > 0 && (1..=MAX_BELIEVED_RATE).contains(&(rate.num / rate.den))
+        };
+        let rate = source_rate.filter(believable).unwrap_or(rational(30, 1));
+        rational(rate.den, rate.num)
+    }
+}
+
+/// Largest constant-quality value of x264 and x265 at 8 bits.
+const MAX_CRF: u8 = 51;
+
+/// Pictures a second beyond which a guessed rate is taken for a wrong guess.
+const MAX_BELIEVED_RATE: i32 = 240;
+
+const fn profile_name(profile: H264Profile) -> Option<&'static str> {
+    match profile {
+        H264Profile::Default => None,
+        H264Profile::Baseline => Some("baseline"),
+        H264Profile::Main => Some("main"),
+        // High without pictures out of order is what the network calls constrained.
+        H264Profile::High | H264Profile::ConstrainedHigh => Some("high"),
+    }
+}
