@@ -173,7 +173,7 @@ impl Converter {
                 side(to.0),
                 side(to.1),
                 ffi::AVPixelFormat::AV_PIX_FMT_YUV420P,
-                ffi::SWS_BICUBIC as i32,
+                ffi::SWS_BICUBIC,
                 std::ptr::null_mut(),
                 std::ptr::null_mut(),
                 std::ptr::null(),

@@ -74,7 +74,7 @@ impl Decoder {
         fields.max_pixels = i64::try_from(max_pixels).unwrap_or(i64::MAX);
         if strict {
             fields.err_recognition =
-                (ffi::AV_EF_CRCCHECK | ffi::AV_EF_BITSTREAM | ffi::AV_EF_EXPLODE) as i32;
+                ffi::AV_EF_CRCCHECK | ffi::AV_EF_BITSTREAM | ffi::AV_EF_EXPLODE;
         }
         context.open(&mut Dictionary::new())?;
         Ok(Self(context))

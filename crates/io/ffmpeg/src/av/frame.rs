@@ -148,10 +148,9 @@ impl Frame {
     pub(crate) fn is_aligned(&self) -> bool {
         let planes = self.planes();
         planes.data.iter().all(|data| data.addr() % ALIGNMENT == 0)
-            && planes
-                .stride
-                .iter()
-                .all(|stride| *stride >= 0 && stride.unsigned_abs() as usize % ALIGNMENT == 0)
+            && planes.stride.iter().all(|stride| {
+                *stride >= 0 && (stride.unsigned_abs() as usize).is_multiple_of(ALIGNMENT)
+            })
     }
 
     /// Rows of an 8-bit 4:2:0 plane, `None` for another format or plane.

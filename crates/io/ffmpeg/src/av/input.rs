@@ -70,8 +70,16 @@ impl<'a> Input<'a> {
         cancel: &Cancel,
     ) -> Result<Self, TranscodeFailure> {
         let mut input = Self::attach(bytes, cancel)?;
-        input.read_header(container)?;
-        input.find_streams(max_pixels)?;
+        input
+            .read_header(container)
+            .and_then(|()| input.find_streams(max_pixels))
+            .map_err(|failure| match (failure, container) {
+                // Whole packets that open no stream.
+                (TranscodeFailure::InvalidVideo, Container::MpegTs) => {
+                    TranscodeFailure::InvalidArgument
+                }
+                (failure, _) => failure,
+            })?;
         Ok(input)
     }
 

@@ -185,7 +185,8 @@ impl<'a> VideoLine<'a> {
             return Ok(());
         };
         frame.set_time(tick);
-        frame.force_key(due || std::mem::take(&mut open.fresh));
+        let fresh = std::mem::take(&mut open.fresh);
+        frame.force_key(due || fresh);
         if let Some(decoding) = &mut self.decoding {
             decoding.enter(time);
         }

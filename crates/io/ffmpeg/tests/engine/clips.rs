@@ -98,10 +98,17 @@ pub(crate) fn ffprobe(bytes: &[u8], arguments: &str) -> Vec<String> {
     assert!(output.status.success(), "ffprobe {arguments}");
     let text = String::from_utf8(output.stdout).unwrap();
     // A list of side data leaves a trailing comma.
-    text.lines()
+    let mut lines: Vec<String> = text
+        .lines()
         .map(|line| line.trim_end_matches(',').to_owned())
         .filter(|line| !line.is_empty())
-        .collect()
+        .collect();
+    // Streams of an MPEG-TS are listed twice, once within their program.
+    let (first, second) = lines.split_at(lines.len() / 2);
+    if arguments.contains("stream=") && first == second {
+        lines.truncate(lines.len() / 2);
+    }
+    lines
 }
 
 /// Presentation times of decoded pictures, by the container's clock.
