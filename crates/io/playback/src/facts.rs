@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use streamflow_media::inspect::MediaInfo;
+use streamflow_media::mpegts::Ticks;
+
 /// What a playlist has to know of a segment. Whatever is not known is left out of the playlist, or
 /// taken from the profile.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Presentation time of the first picture, in ticks of 1/90000 s.
     pub first_pts: Option<u64>,
@@ -12,36 +15,52 @@ pub struct Facts {
     pub end_pts: Option<u64>,
     /// Width and height of the pictures.
     pub size: Option<(u32, u32)>,
-    /// Pictures a second.
-    pub frame_rate: Option<f64>,
+    /// Pictures a second, as a ratio.
+    pub frame_rate: Option<(u32, u32)>,
     /// Codec strings of all tracks, such as `avc1.64001f` and `mp4a.40.2`.
     pub codecs: Vec<String>,
+    /// Whether a decoder can start with its first picture.
+    pub starts_with_key: bool,
 }
 
-/// Ticks after which time stamps of a transport stream start again.
-const WRAP: u64 = 1 << 33;
-
-/// Ticks a second.
-const TICKS: u64 = 90_000;
+impl From<&MediaInfo> for Facts {
+    fn from(info: &MediaInfo) -> Self {
+        let (video, audio) = (info.video.as_ref(), info.audio.as_ref());
+        let picture = video.filter(|video| video.has_picture());
+        let sound = || {
+            let audio = audio?;
+            let first = audio.first_pts?;
+            Some((first, first + audio.duration?))
+        };
+        let times = picture.and_then(|video| Some((video.min_pts()?, video.end_pts()?)));
+        let times = times.or_else(sound);
+        Self {
+            first_pts: times.map(|(first, _)| first.to_wire()),
+            end_pts: times.map(|(_, end)| end.to_wire()),
+            size: picture.map(|video| (video.width, video.height)),
+            frame_rate: picture.and_then(|video| video.frame_rate()),
+            codecs: info.codec_strings(),
+            starts_with_key: picture.is_none_or(|video| video.starts_with_key()),
+        }
+    }
+}
 
 /// How far two time stamps may be from fitting and still be one piece of film. Wide enough for
 /// slow frame rates, where a picture stands for a second.
-const TOLERANCE: u64 = TICKS;
+const TOLERANCE: Duration = Duration::from_secs(1);
 
-/// How much film is missing between `end` and `next`: `None` where time stamps jump back, or
-/// forward by more than the half of their range.
+/// How much film is missing between `end` and `next`: `None` where time stamps jump back.
 pub(crate) fn missing_between(end: u64, next: u64) -> Option<Duration> {
-    let ahead = next.wrapping_sub(end) % WRAP;
-    if ahead <= WRAP / 2 {
-        return Some(Duration::from_micros(ahead.saturating_mul(100) / 9));
-    }
+    let ticks = |wire: u64| Ticks(i64::try_from(wire).unwrap_or(i64::MAX));
+    let ahead = ticks(next).wrapped_distance(ticks(end));
     // A little early is an overlap of rounding, not a jump.
-    (WRAP - ahead <= TOLERANCE).then_some(Duration::ZERO)
+    let is_near = ahead.abs().to_duration() <= TOLERANCE;
+    (ahead >= Ticks::ZERO || is_near).then(|| ahead.to_duration())
 }
 
 /// Whether this much missing film is none: rounding, or a slow frame rate.
 pub(crate) fn is_continuous(missing: Duration) -> bool {
-    missing <= Duration::from_secs(1)
+    missing <= TOLERANCE
 }
 
 #[cfg(test)]
@@ -57,7 +76,7 @@ mod tests {
             Some(Duration::from_secs(2))
         );
         assert_eq!(
-            missing_between(WRAP - 90_000, 90_000),
+            missing_between((1 << 33) - 90_000, 90_000),
             Some(Duration::from_secs(2))
         );
         assert_eq!(missing_between(10_000_000, 0), None);

@@ -10,18 +10,34 @@
 //! discontinuity sequences of a stream never go back, not over a restart of the publisher or of
 //! this process either; what was listed under a URI is never replaced by something else.
 
+mod snapshot;
+mod state;
+mod stream;
+mod timeline;
+mod variant;
+mod view;
+
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::Serialize;
+use tokio::sync::OwnedMutexGuard;
 
-use streamflow_runtime::{Clock, Metrics, Shutdown};
-use streamflow_storage::{PutError, SegmentStore};
+use streamflow_runtime::{Clock, Counter, Gauge, Metrics, Shutdown};
+use streamflow_storage::{Owner, PutError, ReadError, SegmentStore};
 use streamflow_types::{Container, ManifestId, Profile, SegmentNumber, SourceSegment};
 
 use crate::Facts;
+use snapshot::Snapshot;
+use stream::{Announced, KEPT, MAX_UNRESOLVED, Made, Outcome, Released, Source, Stream};
+use timeline::Cut;
+use variant::SOURCE;
+
+pub use view::{StreamView, VariantView};
 
 /// How many and how long.
 #[derive(Clone, Debug)]
@@ -141,52 +157,109 @@ pub enum PublishError {
 }
 
 /// Renditions of a ladder.
-pub const MAX_RENDITIONS: usize = 16;
+const MAX_RENDITIONS: usize = 16;
+
+/// Most entries a stream may have in the store for one variant.
+const STORED: usize = KEPT + MAX_UNRESOLVED + 2 * stream::MAX_EARLY as usize;
+
+/// How often time is looked at for what it brings.
+const TICK: Duration = Duration::from_millis(250);
 
 /// The streams of a node. Clones share them.
 #[derive(Clone)]
 pub struct Library {
-    _shared: Arc<()>,
+    shared: Arc<Shared>,
 }
 
-/// A stream as its viewers may know it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct StreamView {
-    /// Its name.
-    pub manifest: String,
+struct Shared {
+    options: LibraryOptions,
+    store: SegmentStore,
+    clock: Arc<dyn Clock>,
+    states: Option<state::Folder>,
+    streams: Mutex<BTreeMap<String, Arc<Entry>>>,
+    /// Held while a stream is opened, so that two publishers do not open it twice.
+    opening: tokio::sync::Mutex<()>,
+    next_place: AtomicU64,
+    counters: Counters,
 }
 
-/// A variant as its viewers may know it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct VariantView {
-    /// Its name.
-    pub name: String,
+struct Entry {
+    manifest: ManifestId,
+    opened_unix: Duration,
+    owner: Owner,
+    stream: Arc<tokio::sync::Mutex<Stream>>,
+    snapshot: RwLock<Arc<Snapshot>>,
 }
 
 impl Library {
-    /// No streams yet. Makes the state folder where one is given.
+    /// No streams yet.
     pub fn new(
         options: LibraryOptions,
         store: SegmentStore,
         clock: Arc<dyn Clock>,
         metrics: &Metrics,
     ) -> Self {
-        let _ = (options, store, clock, metrics);
+        let states = options.state_folder.clone().map(state::Folder::new);
+        let shared = Shared {
+            options,
+            store,
+            clock,
+            states,
+            streams: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
+            next_place: AtomicU64::new(0),
+            counters: Counters::new(metrics),
+        };
         Self {
-            _shared: Arc::new(()),
+            shared: Arc::new(shared),
         }
     }
 
     /// Opens a stream, or takes an open or recent one up again, with this ladder from now on.
+    /// Segments still out under another ladder are then wanted under the new one.
     pub async fn open_stream(
         &self,
         manifest: &ManifestId,
         ladder: &[Profile],
     ) -> Result<OpenedStream, OpenError> {
-        let _ = (manifest, ladder);
+        let _turn = self.shared.opening.lock().await;
+        if let Some(entry) = self.shared.entry(manifest) {
+            let mut stream = entry.stream.clone().lock_owned().await;
+            stream.set_ladder(ladder)?;
+            stream.ended = None;
+            let next = SegmentNumber(stream.next_number().unwrap_or(0));
+            self.shared.commit(&entry, stream).await;
+            return Ok(OpenedStream {
+                next,
+                resumed: true,
+            });
+        }
+        let mut stream = Stream::new(self.shared.load(manifest).await);
+        stream.set_ladder(ladder)?;
+        self.shared.make_place()?;
+        let place = self.shared.next_place.fetch_add(1, Ordering::Relaxed);
+        let next = stream.next_number();
+        let entry = Entry {
+            manifest: manifest.clone(),
+            opened_unix: self.shared.clock.unix(),
+            // A name of its own: readers may still hold an earlier stream of this manifest.
+            owner: self
+                .shared
+                .store
+                .owner(&format!("stream/{manifest}#{place}"), STORED)?,
+            stream: Arc::new(tokio::sync::Mutex::new(stream)),
+            snapshot: RwLock::default(),
+        };
+        let entry = Arc::new(entry);
+        let stream = entry.stream.clone().lock_owned().await;
+        self.shared.commit(&entry, stream).await;
+        self.shared
+            .streams()
+            .insert(manifest.as_str().to_owned(), entry);
+        self.shared.count_streams();
         Ok(OpenedStream {
-            next: SegmentNumber(0),
-            resumed: false,
+            next: SegmentNumber(next.unwrap_or(0)),
+            resumed: next.is_some(),
         })
     }
 
@@ -197,15 +270,37 @@ impl Library {
         segment: &SourceSegment,
         facts: Option<&Facts>,
     ) -> Result<Published, PublishError> {
-        let _ = (segment, facts);
-        Ok(Published {
-            place: Place(0),
-            repeated: false,
-        })
+        let manifest = &segment.manifest;
+        let entry = self.shared.known_entry(manifest)?;
+        let cut = cut(segment, facts);
+        if let Some(known) = entry.stream.lock().await.known(&cut) {
+            return self.shared.published(known, segment.number, None);
+        }
+        let place = self.shared.next_place.fetch_add(1, Ordering::Relaxed);
+        entry
+            .owner
+            .put(SOURCE, &place.to_string(), segment.bytes.clone())
+            .await?;
+        let mut stream = entry.stream.clone().lock_owned().await;
+        let (announced, released) = stream.announce(Source {
+            place,
+            cut,
+            container: segment.container,
+            len: segment.bytes.len() as u64,
+            facts: facts.cloned(),
+            at: self.shared.clock.now(),
+        });
+        if announced != Announced::Taken {
+            entry.owner.remove(SOURCE, &place.to_string());
+        }
+        self.shared.counters.count(released);
+        self.shared.commit(&entry, stream).await;
+        self.shared
+            .published(announced, segment.number, Some(place))
     }
 
     /// Publishes all renditions of a segment in one step. Where earlier segments are not resolved
-    /// yet, it waits for them unseen.
+    /// yet, it waits for them unseen. Renditions of a segment that is resolved already are ignored.
     pub async fn publish_renditions(
         &self,
         manifest: &ManifestId,
@@ -213,7 +308,41 @@ impl Library {
         path: DeliveryPath,
         renditions: Vec<RenditionToPublish>,
     ) -> Result<(), PublishError> {
-        let _ = (manifest, place, path, renditions);
+        let entry = self.shared.known_entry(manifest)?;
+        {
+            let stream = entry.stream.lock().await;
+            match stream.is_pending(place.0) {
+                None => return Err(PublishError::UnknownPlace),
+                Some(false) => return Ok(()),
+                Some(true) => check_names(&stream, &renditions)?,
+            }
+        }
+        let mut made = Vec::with_capacity(renditions.len());
+        for rendition in renditions {
+            let len = rendition.bytes.len() as u64;
+            entry
+                .owner
+                .put(&rendition.profile, &place.0.to_string(), rendition.bytes)
+                .await?;
+            let RenditionToPublish {
+                profile: name,
+                container,
+                facts,
+                ..
+            } = rendition;
+            made.push(Made {
+                name,
+                container,
+                len,
+                facts,
+            });
+        }
+        let outcome = Outcome::Ready {
+            path,
+            made,
+            at: self.shared.clock.now(),
+        };
+        self.shared.resolve(&entry, place, outcome).await;
         Ok(())
     }
 
@@ -223,24 +352,368 @@ impl Library {
         manifest: &ManifestId,
         place: Place,
     ) -> Result<(), PublishError> {
-        let _ = (manifest, place);
+        let entry = self.shared.known_entry(manifest)?;
+        if entry.stream.lock().await.is_pending(place.0).is_none() {
+            return Err(PublishError::UnknownPlace);
+        }
+        self.shared.resolve(&entry, place, Outcome::Gap).await;
         Ok(())
     }
 
     /// The publisher is gone. The stream is served for the grace time; opening it again within
-    /// takes it up.
+    /// takes it up. Segments that are still out may be published after this.
     pub async fn end_stream(&self, manifest: &ManifestId) {
-        let _ = manifest;
+        let Some(entry) = self.shared.entry(manifest) else {
+            return;
+        };
+        let mut stream = entry.stream.clone().lock_owned().await;
+        let now = self.shared.clock.now();
+        stream.list_waiting();
+        stream.ended.get_or_insert(now);
+        self.shared.commit(&entry, stream).await;
     }
 
     /// All streams, by name.
     pub fn streams(&self) -> Vec<StreamView> {
-        Vec::new()
+        let entries: Vec<_> = self.shared.streams().values().cloned().collect();
+        entries
+            .iter()
+            .filter_map(|entry| entry.snapshot().view.clone())
+            .collect()
     }
 
     /// Does what time brings: gives up waiting for segments that do not come, drops ended streams.
     /// Ends when the node stops.
     pub async fn run(&self, shutdown: Shutdown) {
-        shutdown.stopped().await;
+        if let Some(states) = self.shared.states.clone() {
+            let cleaned = tokio::task::spawn_blocking(move || states.clean()).await;
+            if let Ok(Err(error)) = cleaned {
+                tracing::warn!(%error, "old playlist states could not be removed");
+            }
+        }
+        let ticks = async {
+            loop {
+                self.shared.clock.sleep(TICK).await;
+                self.tick().await;
+            }
+        };
+        let _: Option<()> = shutdown.unless_stopped(ticks).await;
+    }
+
+    /// One look at the clock.
+    pub(crate) async fn tick(&self) {
+        let now = self.shared.clock.now();
+        self.shared.drop_ended(now);
+        let entries: Vec<_> = self.shared.streams().values().cloned().collect();
+        for entry in entries {
+            // A stream that is being changed settles by itself.
+            if let Ok(mut stream) = entry.stream.clone().try_lock_owned()
+                && stream.settle(now)
+            {
+                self.shared.commit(&entry, stream).await;
+            }
+        }
+    }
+
+    /// One stream.
+    pub(crate) fn stream(&self, manifest: &str) -> Option<StreamView> {
+        self.shared.snapshot(manifest)?.view.clone()
+    }
+
+    /// The name of the live stream that was opened last.
+    pub(crate) fn newest(&self) -> Option<String> {
+        let streams = self.shared.streams();
+        let live = streams
+            .values()
+            .filter(|entry| entry.snapshot().ended.is_none());
+        let newest = live.max_by_key(|entry| entry.opened_unix)?;
+        Some(newest.manifest.as_str().to_owned())
+    }
+
+    /// A master playlist.
+    pub(crate) fn master(&self, manifest: &str) -> Option<Bytes> {
+        self.shared.snapshot(manifest)?.master.clone()
+    }
+
+    /// A media playlist.
+    pub(crate) fn media(&self, manifest: &str, variant: &str) -> Option<Bytes> {
+        self.shared.snapshot(manifest)?.media.get(variant).cloned()
+    }
+
+    /// A segment and its wrapping.
+    pub(crate) async fn segment(
+        &self,
+        manifest: &str,
+        variant: &str,
+        number: u64,
+    ) -> Result<Option<(Container, Bytes)>, ReadError> {
+        let Some(entry) = self.shared.entry_named(manifest) else {
+            return Ok(None);
+        };
+        let Some(found) = entry.snapshot().find(variant, number) else {
+            return Ok(None);
+        };
+        let bytes = entry.owner.read(variant, &found.place.to_string()).await?;
+        Ok(bytes.map(|bytes| (found.container, bytes)))
+    }
+
+    /// The clock streams are stamped with.
+    pub(crate) fn unix(&self) -> Duration {
+        self.shared.clock.unix()
     }
 }
+
+fn check_names(stream: &Stream, renditions: &[RenditionToPublish]) -> Result<(), PublishError> {
+    let wanted = || {
+        stream
+            .renditions
+            .iter()
+            .map(|variant| variant.name.as_str())
+    };
+    let given = || {
+        renditions
+            .iter()
+            .map(|rendition| rendition.profile.as_str())
+    };
+    if let Some(extra) = given().find(|name| wanted().all(|wanted| wanted != *name)) {
+        return Err(PublishError::NotInLadder(extra.to_owned()));
+    }
+    match wanted().find(|name| given().all(|given| given != *name)) {
+        Some(missing) => Err(PublishError::Incomplete(missing.to_owned())),
+        None => Ok(()),
+    }
+}
+
+fn cut(segment: &SourceSegment, facts: Option<&Facts>) -> Cut {
+    Cut {
+        number: segment.number.0,
+        duration: segment.duration,
+        discontinuity: segment.discontinuity,
+        first_pts: facts.and_then(|facts| facts.first_pts),
+        end_pts: facts.and_then(|facts| facts.end_pts),
+        fingerprint: fingerprint(&segment.bytes),
+    }
+}
+
+/// FNV-1a over eight bytes at a time: tells segments apart, protects against nobody, and is the
+/// same in every version of this program.
+pub(crate) fn fingerprint(bytes: &[u8]) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325 ^ bytes.len() as u64;
+    for chunk in bytes.chunks(8) {
+        let mut word = [0; 8];
+        word.iter_mut()
+            .zip(chunk)
+            .for_each(|(to, from)| *to = *from);
+        hash = (hash ^ u64::from_le_bytes(word)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    hash
+}
+
+impl Entry {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        // A snapshot is replaced as a whole, so a panic elsewhere does not spoil it.
+        self.snapshot
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn show(&self, snapshot: Snapshot) {
+        *self
+            .snapshot
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+    }
+}
+
+impl Shared {
+    fn streams(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Entry>>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn entry(&self, manifest: &ManifestId) -> Option<Arc<Entry>> {
+        self.entry_named(manifest.as_str())
+    }
+
+    fn entry_named(&self, manifest: &str) -> Option<Arc<Entry>> {
+        self.streams().get(manifest).cloned()
+    }
+
+    fn known_entry(&self, manifest: &ManifestId) -> Result<Arc<Entry>, PublishError> {
+        self.entry(manifest)
+            .ok_or_else(|| PublishError::UnknownStream(manifest.clone()))
+    }
+
+    fn snapshot(&self, manifest: &str) -> Option<Arc<Snapshot>> {
+        Some(self.entry_named(manifest)?.snapshot())
+    }
+
+    fn published(
+        &self,
+        announced: Announced,
+        number: SegmentNumber,
+        place: Option<u64>,
+    ) -> Result<Published, PublishError> {
+        match (announced, place) {
+            (Announced::Repeated(place), _) => Ok(Published {
+                place: Place(place),
+                repeated: true,
+            }),
+            (Announced::Taken, Some(place)) => Ok(Published {
+                place: Place(place),
+                repeated: false,
+            }),
+            (Announced::Taken | Announced::TooLate, _) => Err(PublishError::TooLate(number)),
+        }
+    }
+
+    async fn resolve(&self, entry: &Arc<Entry>, place: Place, outcome: Outcome) {
+        let mut stream = entry.stream.clone().lock_owned().await;
+        let (_, released) = stream.resolve(place.0, outcome);
+        self.counters.count(released);
+        self.commit(entry, stream).await;
+    }
+
+    /// Makes a change of a stream visible, once the next process would know of it. Goes on when
+    /// the caller stops waiting.
+    async fn commit(&self, entry: &Arc<Entry>, mut stream: OwnedMutexGuard<Stream>) {
+        let expired = stream.expire();
+        let view = view::of(
+            &entry.manifest,
+            entry.opened_unix,
+            &stream,
+            self.clock.as_ref(),
+        );
+        let snapshot = Snapshot::of(
+            entry.manifest.as_str(),
+            &stream,
+            self.options.end_list,
+            view,
+        );
+        let names: Vec<String> = stream.renditions.iter().map(|v| v.name.clone()).collect();
+        match self.states.clone() {
+            Some(states) => {
+                let (entry, kept, failures) = (
+                    entry.clone(),
+                    stream.kept(),
+                    self.counters.state_failures.clone(),
+                );
+                let work = tokio::task::spawn_blocking(move || {
+                    if let Err(error) = states.save(entry.manifest.as_str(), &kept) {
+                        failures.increment();
+                        tracing::warn!(%error, manifestID = %entry.manifest,
+                            "the place of the playlist is not saved");
+                    }
+                    entry.show(snapshot);
+                    drop(stream);
+                });
+                if let Err(panic) = work.await {
+                    tracing::error!(%panic, "saving a playlist's place failed");
+                }
+            }
+            None => entry.show(snapshot),
+        }
+        for place in expired {
+            let name = place.to_string();
+            entry.owner.remove(SOURCE, &name);
+            names
+                .iter()
+                .for_each(|rendition| entry.owner.remove(rendition, &name));
+        }
+    }
+
+    async fn load(&self, manifest: &ManifestId) -> Option<stream::Kept> {
+        let (states, name) = (self.states.clone()?, manifest.as_str().to_owned());
+        let loaded = tokio::task::spawn_blocking(move || states.load(&name)).await;
+        match loaded.unwrap_or_else(|panic| Err(std::io::Error::other(panic))) {
+            Ok(kept) => kept,
+            Err(error) => {
+                tracing::warn!(%error, manifestID = %manifest,
+                    "the place of the playlist is lost, it starts anew");
+                None
+            }
+        }
+    }
+
+    /// Makes sure one more stream may be held, if need be by dropping the one that ended first.
+    fn make_place(&self) -> Result<(), OpenError> {
+        self.drop_ended(self.clock.now());
+        let mut streams = self.streams();
+        if streams.len() < self.options.max_streams {
+            return Ok(());
+        }
+        let ended = streams
+            .iter()
+            .filter_map(|(name, entry)| Some((entry.snapshot().ended?, name.clone())));
+        match ended.min() {
+            Some((_, name)) => {
+                streams.remove(&name);
+                Ok(())
+            }
+            None => Err(OpenError::TooManyStreams(streams.len())),
+        }
+    }
+
+    fn drop_ended(&self, now: Instant) {
+        let grace = self.options.grace;
+        let mut dropped = Vec::new();
+        self.streams().retain(|_, entry| {
+            let is_past = snapshot::is_past(entry.snapshot().ended, grace, now);
+            if is_past {
+                dropped.push(entry.clone());
+            }
+            !is_past
+        });
+        // The segments go with the last holder, outside the lock.
+        drop(dropped);
+        self.count_streams();
+    }
+
+    fn count_streams(&self) {
+        self.counters.streams.set(self.streams().len() as f64);
+    }
+}
+
+struct Counters {
+    streams: Gauge,
+    gaps: Counter,
+    late: Counter,
+    state_failures: Counter,
+}
+
+impl Counters {
+    fn new(metrics: &Metrics) -> Self {
+        let described = [
+            ("streamflow_playback_streams", "streams that are served"),
+            (
+                "streamflow_playback_gaps_total",
+                "segments listed as gaps, per rendition",
+            ),
+            (
+                "streamflow_playback_late_total",
+                "renditions that came after their deadline",
+            ),
+            (
+                "streamflow_playback_state_failures_total",
+                "playlist places that were not saved",
+            ),
+        ];
+        for (name, help) in described {
+            metrics.describe(name, help);
+        }
+        Self {
+            streams: metrics.gauge("streamflow_playback_streams", &[]),
+            gaps: metrics.counter("streamflow_playback_gaps_total", &[]),
+            late: metrics.counter("streamflow_playback_late_total", &[]),
+            state_failures: metrics.counter("streamflow_playback_state_failures_total", &[]),
+        }
+    }
+
+    fn count(&self, released: Released) {
+        self.gaps.add(released.gaps as f64);
+        self.late.add(released.late as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests;
