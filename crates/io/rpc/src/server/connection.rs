@@ -42,6 +42,9 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 /// Probes on silent connections find clients that vanished without a word.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
+/// Unacknowledged bytes may wait this long before the client counts as gone.
+const UNACKNOWLEDGED_LIMIT_MS: u32 = 60_000;
+
 /// What a connection needs to be served.
 pub(super) struct Connection {
     pub(super) peer: SocketAddr,
@@ -95,6 +98,8 @@ fn prepare(stream: &TcpStream) -> std::io::Result<()> {
     sockopt::set_socket_keepalive(stream, true)?;
     sockopt::set_tcp_keepidle(stream, KEEPALIVE)?;
     sockopt::set_tcp_keepintvl(stream, KEEPALIVE)?;
+    // Keep-alive does not look at connections with unacknowledged bytes; this does.
+    sockopt::set_tcp_user_timeout(stream, UNACKNOWLEDGED_LIMIT_MS)?;
     Ok(())
 }
 
@@ -122,7 +127,7 @@ async fn serve_requests<S>(
         tokio::select! {
             _ = connection.as_mut() => return,
             () = shutdown.draining() => break,
-            _ = checks.tick() => match pulse.judge(limits.header_timeout, limits.idle_timeout) {
+            _ = checks.tick() => match pulse.judge(&limits) {
                 Verdict::Fine => {}
                 Verdict::Idle => {
                     connection.as_mut().graceful_shutdown();
@@ -135,13 +140,18 @@ async fn serve_requests<S>(
         }
     }
     connection.as_mut().graceful_shutdown();
+    let limits = ServerLimits {
+        header_timeout: CHECK_INTERVAL,
+        idle_timeout: CLOSE_LIMIT,
+        ..limits
+    };
     // Requests in flight end by their own deadlines or when the whole server stops; a client that
     // never got as far as a request is not waited for.
     loop {
         tokio::select! {
             _ = connection.as_mut() => return,
             _ = checks.tick() => {
-                if pulse.judge(CHECK_INTERVAL, CLOSE_LIMIT) != Verdict::Fine {
+                if pulse.judge(&limits) != Verdict::Fine {
                     return;
                 }
             }

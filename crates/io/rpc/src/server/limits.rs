@@ -26,6 +26,8 @@ pub struct ServerLimits {
     pub header_timeout: Duration,
     /// A connection without a request is closed after this.
     pub idle_timeout: Duration,
+    /// A client that takes none of its answer for this long loses its connection.
+    pub write_timeout: Duration,
 }
 
 impl ServerLimits {
@@ -41,6 +43,7 @@ impl ServerLimits {
             connections_per_ip: (connections / 8).max(32),
             header_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(600),
+            write_timeout: Duration::from_secs(60),
         }
     }
 }

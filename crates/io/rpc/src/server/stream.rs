@@ -12,6 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
+use super::ServerLimits;
+
 /// How long, and for how many bytes, the rest of an upload is thrown away after an early answer.
 /// Closing with unread bytes would make the kernel send a reset, and a reset makes the client's
 /// kernel forget the answer.
@@ -106,6 +108,8 @@ pub(super) struct Pulse {
     last_move_ms: AtomicU64,
     /// First byte since the last request ended, while none is in flight: headers are coming.
     headers_since_ms: AtomicU64,
+    /// Since when the client takes nothing.
+    blocked_since_ms: AtomicU64,
     in_flight: AtomicUsize,
     http2: AtomicBool,
     any_byte: AtomicBool,
@@ -117,7 +121,7 @@ pub(super) enum Verdict {
     Fine,
     /// No request for too long: say goodbye.
     Idle,
-    /// Headers that do not end: close.
+    /// Headers that do not end, or an answer nobody takes: close.
     Stalled,
 }
 
@@ -127,6 +131,7 @@ impl Pulse {
             born: Instant::now(),
             last_move_ms: AtomicU64::new(0),
             headers_since_ms: AtomicU64::new(0),
+            blocked_since_ms: AtomicU64::new(0),
             in_flight: AtomicUsize::new(0),
             http2: AtomicBool::new(false),
             any_byte: AtomicBool::new(false),
@@ -143,27 +148,28 @@ impl Pulse {
         self.last_move_ms.store(self.age_ms(), Ordering::Relaxed);
     }
 
-    pub(super) fn judge(&self, header_timeout: Duration, idle_timeout: Duration) -> Verdict {
+    pub(super) fn judge(&self, limits: &ServerLimits) -> Verdict {
         let (age, ms) = (self.age_ms(), |duration: Duration| {
             duration.as_millis() as u64
         });
+        let blocked = self.blocked_since_ms.load(Ordering::Relaxed);
+        if blocked > 0 && age.saturating_sub(blocked) > ms(limits.write_timeout) {
+            return Verdict::Stalled;
+        }
         if self.in_flight.load(Ordering::Relaxed) > 0 {
             return Verdict::Fine;
         }
         let since = self.headers_since_ms.load(Ordering::Relaxed);
-        let silent = !self.any_byte.load(Ordering::Relaxed);
-        let waiting = if silent {
-            age
-        } else if since > 0 {
-            age.saturating_sub(since)
-        } else {
-            0
+        let waiting = match since {
+            _ if !self.any_byte.load(Ordering::Relaxed) => age,
+            0 => 0,
+            since => age.saturating_sub(since),
         };
-        if waiting > ms(header_timeout) {
+        if waiting > ms(limits.header_timeout) {
             return Verdict::Stalled;
         }
         let still = age.saturating_sub(self.last_move_ms.load(Ordering::Relaxed));
-        if still > ms(idle_timeout) {
+        if still > ms(limits.idle_timeout) {
             Verdict::Idle
         } else {
             Verdict::Fine
@@ -178,23 +184,29 @@ impl Pulse {
             self.http2.store(true, Ordering::Relaxed);
         }
         if !self.http2.load(Ordering::Relaxed) && self.in_flight.load(Ordering::Relaxed) == 0 {
-            let never = (0, now);
-            let _ = self.headers_since_ms.compare_exchange(
-                never.0,
-                never.1,
-                Ordering::Relaxed,
-                Ordering::Relaxed,
-            );
+            set_if_never(&self.headers_since_ms, now);
         }
     }
 
-    fn bytes_went(&self) {
-        self.last_move_ms.store(self.age_ms(), Ordering::Relaxed);
+    /// Notes what came of a write.
+    fn wrote<T>(&self, outcome: &Poll<io::Result<T>>) {
+        let now = self.age_ms().max(1);
+        if outcome.is_ready() {
+            self.last_move_ms.store(now, Ordering::Relaxed);
+            self.blocked_since_ms.store(0, Ordering::Relaxed);
+        } else {
+            set_if_never(&self.blocked_since_ms, now);
+        }
     }
 
     fn age_ms(&self) -> u64 {
         self.born.elapsed().as_millis() as u64
     }
+}
+
+fn set_if_never(time_ms: &AtomicU64, now: u64) {
+    // Failing means that it was set already, which is as good.
+    let _ = time_ms.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
 }
 
 /// A stream that reports to a pulse.
@@ -227,9 +239,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Observed<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
-        self.pulse.bytes_went();
-        Poll::Ready(Ok(written))
+        let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.pulse.wrote(&outcome);
+        outcome
     }
 
     fn poll_write_vectored(
@@ -237,9 +249,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Observed<S> {
         cx: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bytes))?;
-        self.pulse.bytes_went();
-        Poll::Ready(Ok(written))
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
+        self.pulse.wrote(&outcome);
+        outcome
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -247,7 +259,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Observed<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let outcome = Pin::new(&mut self.stream).poll_flush(cx);
+        // A flush of nothing says nothing about the client, a blocked one does.
+        if outcome.is_pending() {
+            self.pulse.wrote(&outcome);
+        }
+        outcome
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -15,6 +15,7 @@ fn quick() -> ServerLimits {
         connections_per_ip: 64,
         header_timeout: Duration::from_millis(500),
         idle_timeout: Duration::from_secs(3),
+        write_timeout: Duration::from_secs(1),
     }
 }
 
@@ -96,5 +97,20 @@ async fn a_panic_in_a_handler_answers_500_and_the_connection_lives_on() {
             .await
             .unwrap();
         assert_eq!(answer.status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_take_its_answer_loses_its_connection() {
+    for tls in [false, true] {
+        let node = Node::start(tls, quick()).await;
+        let answer = clients()
+            .downloads()
+            .get(node.url("/large"))
+            .send()
+            .await
+            .unwrap();
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        assert!(answer.bytes().await.is_err());
     }
 }

@@ -92,6 +92,7 @@ fn routes() -> Router {
                 }
             }),
         )
+        .route("/large", get(|| async { vec![7u8; 64 << 20] }))
         .route("/upload", post(upload));
     one_port(Routes::new(Echo), http)
 }
