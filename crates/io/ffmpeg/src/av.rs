@@ -7,8 +7,10 @@ mod frame;
 mod input;
 mod output;
 mod packet;
+mod reader;
 mod resample;
 mod signature;
+mod sink;
 mod status;
 
 pub(crate) use codec::{
@@ -16,7 +18,7 @@ pub(crate) use codec::{
 };
 pub(crate) use dictionary::Dictionary;
 pub(crate) use frame::{Frame, FramePool};
-pub(crate) use input::{Input, StreamInfo, StreamKind, can_read};
+pub(crate) use input::{DisplayMatrix, Input, StreamInfo, StreamKind, can_read};
 pub(crate) use output::{Output, Parameters, StreamId};
 pub(crate) use packet::Packet;
 pub(crate) use resample::Resampler;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use streamflow_types::{Pixels, Rendition, TranscodeFailure, VideoMode};
 
-use crate::av::{Output, Packet, Parameters, Rational, StreamId, rational, rescale};
+use crate::av::{DisplayMatrix, Output, Packet, Parameters, Rational, StreamId, rational, rescale};
 use crate::control::Turn;
 use crate::feed::{Feed, Item};
 use crate::order::Order;
@@ -37,6 +37,8 @@ pub(crate) struct Shared<'a> {
     pub(crate) source_rate: Option<Rational>,
     /// Quarter turns to apply.
     pub(crate) turns: u8,
+    /// Turns left to the player.
+    pub(crate) matrix: Option<DisplayMatrix>,
     pub(crate) is_clip: bool,
     pub(crate) metadata: &'a str,
     pub(crate) signature: bool,

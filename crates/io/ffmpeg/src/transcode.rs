@@ -1,11 +1,13 @@
 //! One segment to its renditions: checks, opens, starts a thread for each rendition, and puts
 //! what they made together.
 
+use std::num::NonZeroU32;
 use std::thread;
+use std::time::Duration;
 
-use streamflow_types::{AudioMode, Container, TranscodeFailure, VideoMode, Work};
+use streamflow_types::{AudioMode, Container, Rendition, TranscodeFailure, VideoMode, Work};
 
-use crate::av::{self, Input, Parameters, StreamInfo, StreamKind};
+use crate::av::{self, DisplayMatrix, Input, Parameters, StreamInfo, StreamKind};
 use crate::control::{Stop, Turn};
 use crate::feed::Feed;
 use crate::order::{self, Order};
@@ -13,7 +15,7 @@ use crate::product::{StageTimes, process_cpu, timed};
 use crate::rendition::{self, Line, Shared};
 use crate::scale::Scaler;
 use crate::sound::{Sound, SoundShape};
-use crate::source::{self, Source, Video};
+use crate::source::{self, Decoded, Source, Video};
 use crate::{Control, Product, Settings};
 
 /// Transcodes one segment held in memory: MPEG-TS or MP4 in, one rendition for each profile out.
@@ -84,8 +86,9 @@ struct Job<'bytes> {
     copied: Option<Parameters>,
     rate: Option<av::Rational>,
     turns: u8,
+    matrix: Option<DisplayMatrix>,
     source_pixels: u64,
-    duration: std::time::Duration,
+    duration: Duration,
     bytes: usize,
 }
 
@@ -121,7 +124,13 @@ impl<'bytes> Job<'bytes> {
         input.keep_only(&keep);
         let rate = video_info.as_ref().and_then(|info| info.rate);
         let turns = video_info.as_ref().map_or(0, |info| info.quarter_turns);
-        let turns = if work.signature { 0 } else { turns };
+        let matrix = video_info.as_ref().and_then(|info| info.matrix);
+        // Either we turn the picture or the player does.
+        let (turns, matrix) = if work.signature || turns == 0 {
+            (0, matrix)
+        } else {
+            (turns, None)
+        };
         let copied = match (&video_info, work.video) {
             (Some(info), VideoMode::Copy) => Some(Parameters::of(&input, info)?),
             _ => None,
@@ -142,6 +151,7 @@ impl<'bytes> Job<'bytes> {
             copied,
             rate,
             turns,
+            matrix,
             source_pixels,
             duration,
             bytes: source.len(),
@@ -155,7 +165,7 @@ impl<'bytes> Job<'bytes> {
         settings: &Settings,
         control: &Control,
         stop: &Stop,
-        mut turn: Turn<'_>,
+        turn: Turn<'_>,
     ) -> Result<Product, TranscodeFailure> {
         let feeds: Vec<Feed> = orders.iter().map(|_| Feed::default()).collect();
         let (sound, shape) = self.sound.unzip();
@@ -170,6 +180,7 @@ impl<'bytes> Job<'bytes> {
             tick,
             source_rate: self.rate,
             turns: self.turns,
+            matrix: self.matrix,
             is_clip: work.clip.is_some(),
             metadata: &work.metadata,
             signature: work.signature,
@@ -186,31 +197,7 @@ impl<'bytes> Job<'bytes> {
             settings,
             frame_bound: settings.frame_bound(self.duration),
         };
-        let (decoded, made) = thread::scope(|scope| {
-            let threads: Vec<_> = lines
-                .iter()
-                .zip(&feeds)
-                .map(|(line, feed)| {
-                    let shared = &shared;
-                    scope.spawn(move || {
-                        let _guard = Guard { stop, feed };
-                        let weight = line.slices.max(1) as usize;
-                        let mut turn = Turn::new(&control.threads, stop, weight);
-                        let made = rendition::run(shared, line, feed, &mut turn);
-                        made.inspect_err(|failure| stop.fail(failure.clone()))
-                    })
-                })
-                .collect();
-            let decoded = source
-                .run(&mut turn)
-                .inspect_err(|failure| stop.fail(failure.clone()));
-            turn.rest();
-            let made: Vec<_> = threads
-                .into_iter()
-                .map(thread::ScopedJoinHandle::join)
-                .collect();
-            (decoded, made)
-        });
+        let (decoded, made) = run_all(source, &shared, &lines, &feeds, control, stop, turn);
         // The first failure ended all others, so it is the one to tell.
         stop.check()?;
         let decoded = decoded?;
@@ -230,16 +217,54 @@ impl<'bytes> Job<'bytes> {
     }
 }
 
-/// The clock of a job without video.
-const DEFAULT_TICK: (std::num::NonZeroU32, std::num::NonZeroU32) = (
-    std::num::NonZeroU32::MIN,
-    std::num::NonZeroU32::new(90_000).expect("not zero"),
-);
+/// What the thread of a rendition ends with.
+type Made = thread::Result<Result<(Rendition, StageTimes), TranscodeFailure>>;
 
-/// Ends the job when a rendition's thread ends by a panic, and frees whoever waits for its feed.
+/// Decodes on this thread and makes each rendition on one of its own.
+fn run_all(
+    source: Source<'_, '_>,
+    shared: &Shared<'_>,
+    lines: &[Line<'_>],
+    feeds: &[Feed],
+    control: &Control,
+    stop: &Stop,
+    mut turn: Turn<'_>,
+) -> (Result<Decoded, TranscodeFailure>, Vec<Made>) {
+    thread::scope(|scope| {
+        let threads: Vec<_> = lines
+            .iter()
+            .zip(feeds)
+            .map(|(line, feed)| {
+                scope.spawn(move || {
+                    let _guard = Guard {
+                        stop,
+                        feed: Some(feed),
+                    };
+                    let weight = line.slices.max(1) as usize;
+                    let mut turn = Turn::new(&control.threads, stop, weight);
+                    rendition::run(shared, line, feed, &mut turn)
+                        .inspect_err(|failure| stop.fail(failure.clone()))
+                })
+            })
+            .collect();
+        let _guard = Guard { stop, feed: None };
+        let decoded = source
+            .run(&mut turn)
+            .inspect_err(|failure| stop.fail(failure.clone()));
+        turn.rest();
+        let made = threads.into_iter().map(thread::ScopedJoinHandle::join);
+        (decoded, made.collect())
+    })
+}
+
+/// The clock of a job without video.
+const DEFAULT_TICK: (NonZeroU32, NonZeroU32) =
+    (NonZeroU32::MIN, NonZeroU32::new(90_000).expect("not zero"));
+
+/// Ends the job when a thread of it ends by a panic, and frees whoever waits for its feed.
 struct Guard<'a> {
     stop: &'a Stop,
-    feed: &'a Feed,
+    feed: Option<&'a Feed>,
 }
 
 impl Drop for Guard<'_> {
@@ -247,7 +272,9 @@ impl Drop for Guard<'_> {
         if thread::panicking() {
             self.stop.fail(TranscodeFailure::Unrecoverable);
         }
-        self.feed.abandon();
+        if let Some(feed) = self.feed {
+            feed.abandon();
+        }
     }
 }
 
@@ -288,7 +315,7 @@ fn open_sound(
 fn lines<'a>(
     orders: &'a [Order],
     settings: &Settings,
-    duration: std::time::Duration,
+    duration: Duration,
     bytes: usize,
     sliced: impl Fn(&[Order]) -> Option<usize>,
 ) -> Vec<Line<'a>> {

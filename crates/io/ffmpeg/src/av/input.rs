@@ -1,7 +1,7 @@
 //! Reads a container held in memory. The format is the caller's choice, never the library's, and
 //! nothing but the given bytes can be opened.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_int};
 use std::marker::PhantomData;
 use std::ptr;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use ffmpeg_sys_next as ffi;
 use streamflow_types::{Container, TranscodeFailure};
 
+use super::reader::{Reader, is_cancelled, read, refuse_open, seek};
 use super::{Dictionary, Packet, Rational, Refusal, check};
 use crate::control::Cancel;
 
@@ -28,14 +29,6 @@ pub(crate) struct Input<'a> {
 
 // SAFETY: everything inside is owned by this value and used by one thread at a time.
 unsafe impl Send for Input<'_> {}
-
-/// What the library reads from.
-struct Reader {
-    start: *const u8,
-    length: usize,
-    at: usize,
-    cancel: Cancel,
-}
 
 /// What kind of stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +52,8 @@ pub(crate) struct StreamInfo {
     pub(crate) channels: i32,
     /// Quarter turns clockwise that make the picture stand upright.
     pub(crate) quarter_turns: u8,
+    /// The matrix that says so.
+    pub(crate) matrix: Option<DisplayMatrix>,
 }
 
 impl<'a> Input<'a> {
@@ -84,12 +79,7 @@ impl<'a> Input<'a> {
     }
 
     fn attach(bytes: &'a [u8], cancel: &Cancel) -> Result<Self, Refusal> {
-        let reader = Box::into_raw(Box::new(Reader {
-            start: bytes.as_ptr(),
-            length: bytes.len(),
-            at: 0,
-            cancel: cancel.clone(),
-        }));
+        let reader = Box::into_raw(Box::new(Reader::new(bytes, cancel)));
         let mut input = Self {
             context: ptr::null_mut(),
             io: ptr::null_mut(),
@@ -197,6 +187,7 @@ impl<'a> Input<'a> {
             let stream = *(*self.context).streams.add(place);
             let parameters = &*(*stream).codecpar;
             let rate = ffi::av_guess_frame_rate(self.context, stream, ptr::null_mut());
+            let matrix = matrix_of(stream);
             Some(StreamInfo {
                 index,
                 time_base: (*stream).time_base,
@@ -206,7 +197,8 @@ impl<'a> Input<'a> {
                 has_format: parameters.format >= 0,
                 sample_rate: parameters.sample_rate,
                 channels: parameters.ch_layout.nb_channels,
-                quarter_turns: quarter_turns(stream),
+                quarter_turns: matrix.as_ref().map_or(0, quarter_turns),
+                matrix,
             })
         }
     }
@@ -266,25 +258,34 @@ impl Drop for Input<'_> {
     }
 }
 
-/// Quarter turns clockwise in a stream's display matrix; other angles and flips count as none.
-unsafe fn quarter_turns(stream: *const ffi::AVStream) -> u8 {
-    // SAFETY: the stream is valid; a matrix has nine numbers, which is checked.
-    let angle = unsafe {
-        let (data, size) = display_matrix(stream);
-        if data.is_null() || size < 9 * size_of::<i32>() {
-            return 0;
-        }
-        ffi::av_display_rotation_get(data.cast())
-    };
+/// How a decoded picture is to be turned and placed to be shown: nine numbers of the standard.
+pub(crate) type DisplayMatrix = [i32; 9];
+
+/// Quarter turns clockwise in a display matrix; other angles and flips count as none.
+fn quarter_turns(matrix: &DisplayMatrix) -> u8 {
+    // SAFETY: the matrix has nine numbers.
+    let angle = unsafe { ffi::av_display_rotation_get(matrix.as_ptr()) };
     if !angle.is_finite() {
         return 0;
     }
-    // The matrix turns counter-clockwise as the library measures it.
+    // The library measures counter-clockwise.
     let quarters = (-angle / 90.0).round();
     if (quarters * 90.0 + angle).abs() > 1.0 {
         return 0;
     }
     (quarters as i32).rem_euclid(4) as u8
+}
+
+/// A stream's display matrix.
+unsafe fn matrix_of(stream: *const ffi::AVStream) -> Option<DisplayMatrix> {
+    // SAFETY: the stream is valid; the data has the size it says, which is checked.
+    unsafe {
+        let (data, size) = display_matrix(stream);
+        if data.is_null() || size < size_of::<DisplayMatrix>() {
+            return None;
+        }
+        Some(data.cast::<DisplayMatrix>().read_unaligned())
+    }
 }
 
 #[cfg(not(ffmpeg_6_1))]
@@ -312,62 +313,6 @@ unsafe fn display_matrix(stream: *const ffi::AVStream) -> (*const u8, usize) {
         }
         ((*found).data, (*found).size)
     }
-}
-
-unsafe extern "C" fn read(opaque: *mut c_void, target: *mut u8, room: c_int) -> c_int {
-    // SAFETY: the library passes back our reader, which lives as long as its context, and a
-    // buffer with that much room.
-    unsafe {
-        let reader = &mut *opaque.cast::<Reader>();
-        let room = usize::try_from(room).unwrap_or(0);
-        let count = room.min(reader.length - reader.at);
-        if count == 0 {
-            return ffi::AVERROR_EOF;
-        }
-        ptr::copy_nonoverlapping(reader.start.add(reader.at), target, count);
-        reader.at += count;
-        count as c_int
-    }
-}
-
-unsafe extern "C" fn seek(opaque: *mut c_void, offset: i64, whence: c_int) -> i64 {
-    // SAFETY: as in `read`.
-    let reader = unsafe { &mut *opaque.cast::<Reader>() };
-    if whence & ffi::AVSEEK_SIZE != 0 {
-        return reader.length as i64;
-    }
-    let base = match whence & !ffi::AVSEEK_FORCE {
-        ffi::SEEK_SET => 0,
-        ffi::SEEK_CUR => reader.at as i64,
-        ffi::SEEK_END => reader.length as i64,
-        _ => return i64::from(-libc::EINVAL),
-    };
-    let target = base
-        .checked_add(offset)
-        .and_then(|at| usize::try_from(at).ok());
-    match target {
-        Some(at) if at <= reader.length => {
-            reader.at = at;
-            at as i64
-        }
-        _ => i64::from(-libc::EINVAL),
-    }
-}
-
-unsafe extern "C" fn is_cancelled(opaque: *mut c_void) -> c_int {
-    // SAFETY: as in `read`; the flag is atomic.
-    c_int::from(unsafe { (*opaque.cast::<Reader>()).cancel.is_cancelled() })
-}
-
-/// Keeps a container from naming another source.
-unsafe extern "C" fn refuse_open(
-    _context: *mut ffi::AVFormatContext,
-    _io: *mut *mut ffi::AVIOContext,
-    _url: *const c_char,
-    _flags: c_int,
-    _options: *mut *mut ffi::AVDictionary,
-) -> c_int {
-    -libc::EACCES
 }
 
 /// Whether the library reads this container.

@@ -1,17 +1,17 @@
 //! Writes a container into memory.
 
-use std::cell::UnsafeCell;
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::c_int;
 use std::ptr;
 
 use ffmpeg_sys_next as ffi;
 use streamflow_media::plan::timestamps::MuxTimes;
 use streamflow_types::{Container, TranscodeFailure};
 
-use super::{Dictionary, Encoder, Input, NO_TIME, Packet, Rational, Refusal, StreamInfo, check};
-
-/// Bytes collected before they reach the sink.
-const WRITE_BLOCK: usize = 64 << 10;
+use super::sink::{Sink, close_again, close_cursor, open_again, open_cursor};
+use super::{
+    Dictionary, DisplayMatrix, Encoder, Input, NO_TIME, Packet, Rational, Refusal, StreamInfo,
+    check,
+};
 
 /// A container being written.
 pub(crate) struct Output {
@@ -31,19 +31,6 @@ unsafe impl Send for Output {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StreamId(usize);
 
-/// The bytes written, with a bound.
-struct Sink {
-    bytes: UnsafeCell<Vec<u8>>,
-    limit: usize,
-    full: bool,
-}
-
-/// One of the library's places in the sink.
-struct Cursor {
-    sink: *mut Sink,
-    at: usize,
-}
-
 impl Output {
     /// An empty container of at most so many bytes.
     pub(crate) fn new(
@@ -51,11 +38,7 @@ impl Output {
         limit: usize,
         metadata: &str,
     ) -> Result<Self, TranscodeFailure> {
-        let sink = Box::into_raw(Box::new(Sink {
-            bytes: UnsafeCell::new(Vec::new()),
-            limit,
-            full: false,
-        }));
+        let sink = Box::into_raw(Box::new(Sink::new(limit)));
         let mut output = Self {
             context: ptr::null_mut(),
             io: ptr::null_mut(),
@@ -114,8 +97,37 @@ impl Output {
             ))?;
             (*stream).avg_frame_rate = (*context).framerate;
             (*stream).sample_aspect_ratio = (*context).sample_aspect_ratio;
+            let parameters = &mut *(*stream).codecpar;
+            if parameters.codec_id == ffi::AVCodecID::AV_CODEC_ID_HEVC
+                && self.container == Container::Mp4
+            {
+                // The one name all players take.
+                parameters.codec_tag = u32::from_le_bytes(*b"hvc1");
+            }
         }
         Ok(StreamId(self.times.len() - 1))
+    }
+
+    /// Says how pictures of a stream are to be turned when shown. MPEG-TS has no place for it.
+    pub(crate) fn set_matrix(
+        &mut self,
+        stream: StreamId,
+        matrix: &DisplayMatrix,
+    ) -> Result<(), Refusal> {
+        let size = size_of::<DisplayMatrix>();
+        // SAFETY: stream ids are handed out by this output only; the copy becomes the stream's.
+        unsafe {
+            let stream = *(*self.context).streams.add(stream.0);
+            let copy = ffi::av_memdup(matrix.as_ptr().cast(), size);
+            if copy.is_null() {
+                return Err(Refusal::NO_MEMORY);
+            }
+            if !attach_matrix(stream, copy.cast(), size) {
+                ffi::av_free(copy);
+                return Err(Refusal::NO_MEMORY);
+            }
+        }
+        Ok(())
     }
 
     /// A stream fed with packets of an input's stream.
@@ -199,19 +211,38 @@ impl Output {
         };
         self.checked(ended)?;
         // SAFETY: no callback runs now.
-        Ok(std::mem::take(unsafe { &mut *(*self.sink).bytes.get() }))
+        Ok(unsafe { (*self.sink).take() })
     }
 
     /// A full sink is told from the library's own failures.
     fn checked(&self, code: c_int) -> Result<(), TranscodeFailure> {
         // SAFETY: the sink lives as long as this value; no callback runs now.
-        if unsafe { (*self.sink).full } {
+        if unsafe { (*self.sink).is_full() } {
             return Err(TranscodeFailure::Other(
                 "output grew past the bound its bit rate sets".to_owned(),
             ));
         }
         check(code)?;
         Ok(())
+    }
+}
+
+#[cfg(not(ffmpeg_6_1))]
+unsafe fn attach_matrix(stream: *mut ffi::AVStream, data: *mut u8, size: usize) -> bool {
+    let kind = ffi::AVPacketSideDataType::AV_PKT_DATA_DISPLAYMATRIX;
+    // SAFETY: the stream is valid and takes the data over when it succeeds.
+    unsafe { ffi::av_stream_add_side_data(stream, kind, data, size) >= 0 }
+}
+
+#[cfg(ffmpeg_6_1)]
+unsafe fn attach_matrix(stream: *mut ffi::AVStream, data: *mut u8, size: usize) -> bool {
+    let kind = ffi::AVPacketSideDataType::AV_PKT_DATA_DISPLAYMATRIX;
+    // SAFETY: the stream is valid and takes the data over when it succeeds.
+    unsafe {
+        let parameters = &mut *(*stream).codecpar;
+        let list = &mut parameters.coded_side_data;
+        let count = &mut parameters.nb_coded_side_data;
+        !ffi::av_packet_side_data_add(list, count, kind, data.cast(), size, 0).is_null()
     }
 }
 
@@ -265,146 +296,5 @@ impl Drop for Parameters {
     fn drop(&mut self) {
         // SAFETY: ours; freed once.
         unsafe { ffi::avcodec_parameters_free(&mut self.0) };
-    }
-}
-
-/// Makes the library's handle on a new place in the sink.
-unsafe fn open_cursor(sink: *mut Sink, writes: bool) -> Result<*mut ffi::AVIOContext, Refusal> {
-    // SAFETY: the block and the cursor become the library's; `close_cursor` takes them back.
-    unsafe {
-        let block = ffi::av_malloc(WRITE_BLOCK);
-        if block.is_null() {
-            return Err(Refusal::NO_MEMORY);
-        }
-        let cursor = Box::into_raw(Box::new(Cursor { sink, at: 0 }));
-        let io = ffi::avio_alloc_context(
-            block.cast(),
-            WRITE_BLOCK as c_int,
-            c_int::from(writes),
-            cursor.cast(),
-            if writes { None } else { Some(read) },
-            if writes { Some(write) } else { None },
-            Some(seek),
-        );
-        if io.is_null() {
-            ffi::av_free(block);
-            drop(Box::from_raw(cursor));
-            return Err(Refusal::NO_MEMORY);
-        }
-        Ok(io)
-    }
-}
-
-unsafe fn close_cursor(mut io: *mut ffi::AVIOContext) {
-    if io.is_null() {
-        return;
-    }
-    // SAFETY: made by `open_cursor` and closed once.
-    unsafe {
-        drop(Box::from_raw((*io).opaque.cast::<Cursor>()));
-        ffi::av_freep((&raw mut (*io).buffer).cast());
-        ffi::avio_context_free(&mut io);
-    }
-}
-
-/// Moving the index of an MP4 to its front reads the output while it is written.
-unsafe extern "C" fn open_again(
-    context: *mut ffi::AVFormatContext,
-    io: *mut *mut ffi::AVIOContext,
-    _url: *const c_char,
-    flags: c_int,
-    _options: *mut *mut ffi::AVDictionary,
-) -> c_int {
-    if flags != ffi::AVIO_FLAG_READ {
-        return -libc::EACCES;
-    }
-    // SAFETY: `opaque` is the sink of this very output.
-    match unsafe { open_cursor((*context).opaque.cast(), false) } {
-        Ok(cursor) => {
-            // SAFETY: the library passes a place for the handle.
-            unsafe { *io = cursor };
-            0
-        }
-        Err(refusal) => refusal.0,
-    }
-}
-
-unsafe extern "C" fn close_again(
-    _context: *mut ffi::AVFormatContext,
-    io: *mut ffi::AVIOContext,
-) -> c_int {
-    // SAFETY: only handles of `open_again` are closed through here.
-    unsafe { close_cursor(io) };
-    0
-}
-
-unsafe extern "C" fn read(opaque: *mut c_void, target: *mut u8, room: c_int) -> c_int {
-    // SAFETY: the cursor is ours and its sink outlives it; the library calls from one thread.
-    unsafe {
-        let cursor = &mut *opaque.cast::<Cursor>();
-        let bytes = &*(*cursor.sink).bytes.get();
-        let rest = bytes.get(cursor.at..).unwrap_or(&[]);
-        let count = rest.len().min(usize::try_from(room).unwrap_or(0));
-        if count == 0 {
-            return ffi::AVERROR_EOF;
-        }
-        ptr::copy_nonoverlapping(rest.as_ptr(), target, count);
-        cursor.at += count;
-        count as c_int
-    }
-}
-
-/// The library's type for bytes it will not see changed.
-#[cfg(ffmpeg_7_0)]
-type Written = *const u8;
-#[cfg(not(ffmpeg_7_0))]
-type Written = *mut u8;
-
-unsafe extern "C" fn write(opaque: *mut c_void, from: Written, count: c_int) -> c_int {
-    // SAFETY: as in `read`; the library passes that many bytes.
-    unsafe {
-        let cursor = &mut *opaque.cast::<Cursor>();
-        let sink = &mut *cursor.sink;
-        let from: *const u8 = from;
-        let from = std::slice::from_raw_parts(from, count.max(0) as usize);
-        let end = cursor.at.saturating_add(from.len());
-        if end > sink.limit {
-            sink.full = true;
-            return -libc::ENOSPC;
-        }
-        let bytes = sink.bytes.get_mut();
-        if bytes.len() < end {
-            bytes.resize(end, 0);
-        }
-        bytes[cursor.at..end].copy_from_slice(from);
-        cursor.at = end;
-        count
-    }
-}
-
-unsafe extern "C" fn seek(opaque: *mut c_void, offset: i64, whence: c_int) -> i64 {
-    // SAFETY: as in `read`.
-    let cursor = unsafe { &mut *opaque.cast::<Cursor>() };
-    // SAFETY: the sink outlives its cursors; the library calls from one thread.
-    let length = unsafe { (*(*cursor.sink).bytes.get()).len() };
-    if whence & ffi::AVSEEK_SIZE != 0 {
-        return length as i64;
-    }
-    let base = match whence & !ffi::AVSEEK_FORCE {
-        ffi::SEEK_SET => 0,
-        ffi::SEEK_CUR => cursor.at as i64,
-        ffi::SEEK_END => length as i64,
-        _ => return i64::from(-libc::EINVAL),
-    };
-    match base
-        .checked_add(offset)
-        .and_then(|at| usize::try_from(at).ok())
-    {
-        // Places past the end are filled with zeroes by the next write, within the bound.
-        Some(at) => {
-            cursor.at = at;
-            at as i64
-        }
-        None => i64::from(-libc::EINVAL),
     }
 }

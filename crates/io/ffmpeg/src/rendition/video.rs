@@ -253,7 +253,11 @@ impl<'a> VideoLine<'a> {
         if !muxer.started {
             let step = rescale(1, self.tick, self.clock);
             self.decoding = Some(DecodeTimes::new(encoder.reorder_depth(), step));
-            muxer.video = Some((muxer.output.add_encoded(&encoder, self.clock)?, self.clock));
+            let stream = muxer.output.add_encoded(&encoder, self.clock)?;
+            if let Some(matrix) = &self.shared.matrix {
+                muxer.output.set_matrix(stream, matrix)?;
+            }
+            muxer.video = Some((stream, self.clock));
             timed(&mut stages.mux, || muxer.start(self.shared))?;
             if self.shared.signature {
                 self.signature = Some((SignatureGraph::new(size.0, size.1, self.tick)?, size));

@@ -52,6 +52,21 @@ fn a_few_packets_without_a_picture_are_an_invalid_argument() {
 }
 
 #[test]
+fn a_picture_that_is_only_declared_is_no_video() {
+    // Packets of the picture (PID 0x100) are taken out; its place in the tables stays.
+    let source: Vec<u8> = moving(320, 180, "30", "ts")
+        .chunks(188)
+        .filter(|packet| packet[1] & 0x1f != 1 || packet[2] != 0)
+        .flatten()
+        .copied()
+        .collect();
+    assert_eq!(
+        run(&source, &work()).unwrap_err(),
+        TranscodeFailure::InvalidVideo
+    );
+}
+
+#[test]
 fn truncated_segments_give_what_is_there_or_a_typed_error() {
     for container in ["ts", "mp4"] {
         let source = moving(320, 180, "30", container);

@@ -107,6 +107,12 @@ fn a_turned_picture_stands_upright_unless_it_is_to_be_compared() {
     work.signature = true;
     let coded = run(&source, &work).unwrap();
     assert_eq!(size_of(&coded.renditions[0].bytes), (320, 180));
+    work.profiles[0].container = Some(Container::Mp4);
+    let coded = run(&source, &work).unwrap();
+    let rotation = "-select_streams v -show_entries stream_side_data=rotation";
+    let found = ffprobe(&coded.renditions[0].bytes, rotation);
+    assert_eq!(found, ffprobe(&source, rotation));
+    assert!(!found.is_empty());
 }
 
 #[test]
@@ -138,6 +144,19 @@ fn odd_sides_and_unusual_formats_become_420() {
         assert!(found[0].starts_with("yuv420p"), "{name}: {found:?}");
         assert_eq!(decode_check(&bytes).unwrap().frames, 10, "{name}");
     }
+}
+
+#[test]
+fn a_signature_survives_a_size_change() {
+    let mut work = Work::new(vec![profile(256, 144, FrameRate::whole(10))]);
+    work.signature = true;
+    let product = run(&turned(), &work).unwrap();
+    assert!(
+        product.renditions[0]
+            .signature
+            .as_ref()
+            .is_some_and(|bytes| bytes.len() > 1000)
+    );
 }
 
 #[test]
