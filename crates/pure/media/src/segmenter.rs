@@ -99,6 +99,9 @@ pub struct Segmenter {
 /// Source times are whole milliseconds, so a distance may be short by the rounding of both ends.
 const ROUNDING: Ticks = Ticks::from_millis(2);
 
+/// Sound that may precede the first key frame without counting.
+const SOUND_LEAD: Ticks = Ticks::from_millis(500);
+
 /// Targets of media without a key frame after which a stream is over.
 const MAX_TARGETS: i64 = 10;
 
@@ -162,6 +165,11 @@ impl Segmenter {
             None
         };
         self.waits_for_key = false;
+        // Encoders begin a few frames of sound early; the time of a segment is that of pictures.
+        let is_led = self.start.is_some_and(|start| pts - start <= SOUND_LEAD);
+        if is_led && self.layout.is_none() && !self.tracks.has_pictures() {
+            self.start = Some(pts);
+        }
         self.begin(pts);
         self.tracks.push_picture(AccessUnit {
             pts,
@@ -261,8 +269,8 @@ impl Segmenter {
 
     fn begin(&mut self, pts: Ticks) {
         self.start = Some(match self.start {
-            // Until a boundary is behind us, the earliest time is the start.
-            Some(start) if self.layout.is_none() => start.min(pts),
+            // Until pictures or a boundary say otherwise, the earliest time is the start.
+            Some(start) if self.layout.is_none() && !self.tracks.has_pictures() => start.min(pts),
             Some(start) => start,
             None => pts,
         });
