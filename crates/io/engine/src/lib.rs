@@ -8,14 +8,19 @@ pub mod protocol;
 
 mod capabilities;
 pub mod card;
+mod faulty;
 mod gate;
 mod measure;
+mod null;
 mod pool;
+mod take;
 mod tokens;
 mod transcoder;
 
 pub use capabilities::default_capabilities;
+pub use faulty::{Fault, Faulty, ParseFaultError};
 pub use measure::{MeasureError, Measurement, machine, measure, measure_once};
+pub use null::{Latency, Null, Tag, TagError};
 pub use pool::{LaunchError, Pool, PoolConfig, PoolStatus, Watchdog};
 pub use tokens::{QueueFull, QueueLimits, Start, Ticket, Tokens};
 pub use transcoder::{Job, Outcome, Transcoder};
