@@ -19,6 +19,24 @@ fn times_of_the_source_come_out_exactly() {
 }
 
 #[test]
+fn times_from_zero_keep_their_place_beside_early_decoding_times() {
+    let source = made(
+        "from-zero.mp4",
+        "-f lavfi -i testsrc2=size=320x180:rate=30:duration=1 -c:v libx264 -bf 2 \
+         -pix_fmt yuv420p",
+    );
+    for container in [Container::MpegTs, Container::Mp4] {
+        let mut asked = profile(160, 90, FrameRate::SOURCE);
+        asked.container = Some(container);
+        let bytes = one(&source, asked);
+        let report = decode_check(&bytes).unwrap();
+        let step = i64::from(report.time_base.1) / 30;
+        let expected: Vec<i64> = (0..30).map(|number| number * step).collect();
+        assert_eq!((report.pts, report.errors), (expected, 0), "{container:?}");
+    }
+}
+
+#[test]
 fn uneven_times_come_out_exactly() {
     let source = made(
         "uneven.ts",
