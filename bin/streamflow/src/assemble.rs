@@ -1,0 +1,63 @@
+//! Builds the real things a role uses and runs it: sockets, stores, clients, worker processes,
+//! logs, signals. The only place that does.
+
+mod control_port;
+mod engine;
+mod gateway;
+mod ground;
+mod ladder;
+mod store;
+mod transcoder;
+
+use streamflow_runtime::telemetry::{self, Logs};
+
+use crate::cli::Verb;
+use crate::config::{Config, Layers, Secret};
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// What a role is started with.
+pub(crate) struct Start {
+    pub(crate) config: Config,
+    pub(crate) layers: Layers,
+    pub(crate) output: Output,
+    pub(crate) warnings: Vec<String>,
+    /// The secret where it came as text.
+    pub(crate) secret: Option<Secret>,
+}
+
+/// Runs a role until it has drained or failed.
+pub(crate) async fn run(role: Verb, start: Start) -> anyhow::Result<()> {
+    let _logs = logs(&start.config)?;
+    for warning in &start.warnings {
+        tracing::warn!("{warning}");
+    }
+    match role {
+        Verb::Up { public } => gateway::up(start, public).await,
+        Verb::Gateway => gateway::run(start).await,
+        Verb::Transcoder => transcoder::run(start).await,
+        other => unreachable!("{other:?} runs no role"),
+    }
+}
+
+/// Starts the logs.
+pub(crate) fn logs(config: &Config) -> Result<Logs, Failure> {
+    telemetry::init(&config.log.level, config.log.format)
+        .map_err(|error| Failure::usage("log", error))
+}
+
+/// Whether the files the settings name can be used.
+pub(crate) fn check_files(config: &Config) -> Result<(), Failure> {
+    let secrets = [
+        ("node.control_token_file", &config.node.control_token_file),
+        ("orchestrator.secret_file", &config.orchestrator.secret_file),
+        ("transcoder.secret_file", &config.transcoder.secret_file),
+    ];
+    for (key, file) in secrets {
+        if let Some(file) = file {
+            Secret::read(file)
+                .map_err(|error| Failure::usage("secret-file", format!("{key}: {error}")))?;
+        }
+    }
+    ladder::read(&config.gateway.ladder).map(|_| ())
+}

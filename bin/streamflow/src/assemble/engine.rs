@@ -1,0 +1,134 @@
+//! The transcoding engine of this machine: worker processes beside this program.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use streamflow_engine::protocol::Layer;
+use streamflow_engine::{Pool, PoolConfig, machine, measure_once};
+use streamflow_runtime::Metrics;
+use streamflow_types::Profile;
+
+use super::ground::Ground;
+use crate::config::EngineTable;
+use crate::failure::{Exit, Failure};
+
+/// The worker program's name, as it is built beside this one.
+const WORKER: &str = "streamflow-worker";
+
+/// What capacity is measured with: the outputs a stream has unless told otherwise.
+const MEASURED_LADDER: [&str; 2] = ["P240p30fps16x9", "P360p30fps16x9"];
+
+/// Starts the workers.
+pub(super) async fn start(table: &EngineTable, metrics: &Metrics) -> Result<Arc<Pool>, Failure> {
+    let mut config = PoolConfig::new(worker(table)?, metrics.clone());
+    config.preset.clone_from(&table.preset);
+    config.worker_memory_bytes = table.worker_memory.0;
+    config.cores = cores(table)?;
+    config.allow_missing_layers = layers(&table.allow_missing_sandbox)?;
+    let pool = Pool::start(config).await.map_err(|error| {
+        Failure::new(Exit::Precondition, "no-media-workers", error_chain(&error))
+            .hint("see the log; --help-all lists the options of the engine")
+    })?;
+    Ok(Arc::new(pool))
+}
+
+/// Starts the workers and, where asked, measures how many sessions they carry. The result is kept
+/// in the role's folder: a node measures once for each machine and version.
+pub(super) async fn start_measured(
+    table: &EngineTable,
+    ground: &Ground,
+    measured: bool,
+) -> Result<Arc<Pool>, Failure> {
+    let pool = start(table, &ground.metrics).await?;
+    if !measured {
+        return Ok(pool);
+    }
+    let cores = cores(table)?;
+    let ladder: Vec<_> = MEASURED_LADDER
+        .iter()
+        .filter_map(|name| Profile::preset(name).ok())
+        .collect();
+    let key = format!(
+        "{} {} {} cores",
+        machine(),
+        env!("CARGO_PKG_VERSION"),
+        cores
+    );
+    let file = ground.place.folder().join("capacity.json");
+    let measurement = measure_once(&file, &key, pool.as_ref(), &ladder, cores)
+        .await
+        .map_err(|error| Failure::new(Exit::Precondition, "engine", error_chain(&error)))?;
+    if measurement.is_too_slow() {
+        tracing::warn!(
+            speed = measurement.speed,
+            "this machine does not carry one stream in real time"
+        );
+    }
+    tracing::info!(
+        sessions = measurement.streams,
+        speed = measurement.speed,
+        "capacity measured"
+    );
+    pool.set_capacity(measurement.streams);
+    Ok(pool)
+}
+
+fn cores(table: &EngineTable) -> Result<NonZeroU32, Failure> {
+    match table.cores {
+        Some(cores) => NonZeroU32::new(cores)
+            .ok_or_else(|| Failure::usage("config", "engine.cores: at least one core is needed")),
+        None => {
+            let cores = std::thread::available_parallelism().ok();
+            let cores = cores.and_then(|cores| NonZeroU32::try_from(cores).ok());
+            Ok(cores.unwrap_or(NonZeroU32::MIN))
+        }
+    }
+}
+
+fn worker(table: &EngineTable) -> Result<PathBuf, Failure> {
+    let program = match &table.worker {
+        Some(program) => program.clone(),
+        None => {
+            let me = std::env::current_exe()
+                .map_err(|error| Failure::new(Exit::Unexpected, "executable", error))?;
+            me.with_file_name(WORKER)
+        }
+    };
+    if program.is_file() {
+        return Ok(program);
+    }
+    let message = format!("the worker program {} is not there", program.display());
+    Err(
+        Failure::new(Exit::Precondition, "no-worker-program", message)
+            .hint("build it with cargo build -p streamflow-worker, or name it with --worker FILE"),
+    )
+}
+
+fn layers(names: &[String]) -> Result<BTreeSet<Layer>, Failure> {
+    let read = |name: &String| {
+        let layer = Layer::ALL.into_iter().find(|layer| layer.name() == name);
+        layer.ok_or_else(|| {
+            let known: Vec<_> = Layer::ALL.iter().map(|layer| layer.name()).collect();
+            let message = format!("engine.allow_missing_sandbox: there is no layer {name:?}");
+            Failure::usage("config", message).hint(format!("there are {}", known.join(", ")))
+        })
+    };
+    names.iter().map(read).collect()
+}
+
+/// An error with all its causes on one line.
+pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
+        }
+        cause = inner.source();
+    }
+    text
+}

@@ -1,0 +1,11 @@
+//! The built program as people and scripts meet it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod compatibility;
+mod fake_node;
+mod program;
+mod questions;
+mod roles;
+mod settings;
+mod usage;
