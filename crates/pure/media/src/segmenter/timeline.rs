@@ -41,7 +41,7 @@ impl Timeline {
     pub(super) fn picture(&mut self, raw: u32, composition_ms: i32) -> (Ticks, Ticks) {
         let placed = self.place(Side::Video, raw);
         let offset = i64::from(composition_ms).clamp(-MAX_COMPOSITION_MS, MAX_COMPOSITION_MS);
-        let shown = Ticks::from_millis(placed.saturating_add(offset));
+        let shown = Ticks::from_millis(placed.saturating_add(offset).max(0));
         // The time of display stays as it is where decoding can still precede it.
         let decoded = Ticks::from_millis(placed).min(shown);
         let decoded = self.video.after_last(decoded);
@@ -74,6 +74,8 @@ impl Timeline {
         if own.newest.is_some() && follow(own, raw, MAX_DISORDER_MS).is_none() {
             self.repaired += 1;
         }
+        // Nothing happens before zero: a wrapped time at the start would puzzle players.
+        let placed = placed.max(0);
         let track = match side {
             Side::Video => &mut self.video,
             Side::Audio => &mut self.audio,
