@@ -33,13 +33,19 @@ fn assert_contained(report: &serde_json::Value) {
         "resource-limits",
         "seccomp",
     ] {
-        assert!(active.iter().any(|one| one == layer), "{layer} in {active:?}");
+        assert!(
+            active.iter().any(|one| one == layer),
+            "{layer} in {active:?}"
+        );
     }
 }
 
 #[test]
 fn every_escape_is_refused() {
-    let output = Command::new(worker()).arg("--escape-test").output().unwrap();
+    let output = Command::new(worker())
+        .arg("--escape-test")
+        .output()
+        .unwrap();
     let report = report(&output);
     assert_contained(&report);
     // What the system does not offer is named, not passed over.
@@ -68,7 +74,10 @@ fn without_user_namespaces_it_says_so_and_stays_contained() {
     let report = report(&output);
     assert_contained(&report);
     let missing = report["missing"].as_array().unwrap();
-    assert!(missing.iter().any(|one| one["layer"] == "user-namespace"), "{missing:?}");
+    assert!(
+        missing.iter().any(|one| one["layer"] == "user-namespace"),
+        "{missing:?}"
+    );
 }
 
 #[test]

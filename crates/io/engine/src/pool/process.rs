@@ -104,6 +104,8 @@ pub(super) enum Death {
     Unexpected(&'static str),
     #[error("silent for {0:?}")]
     Silent(Duration),
+    #[error("silent for {0:?}, since before it had the job")]
+    NeverHeard(Duration),
     #[error("no end after {0:?}")]
     WallLimit(Duration),
     #[error("{0:?} of processor time")]
@@ -367,12 +369,13 @@ impl Process {
 }
 
 impl Death {
-    /// Whether the segment may be to blame. When the worker was only told to stop early on, it
-    /// is not.
+    /// Whether the segment may be to blame: not when the worker was silent from the start, nor
+    /// when it was told to stop early on.
     pub(super) fn blames_input(&self, job: &Job) -> bool {
         let wall = SHORTEST_WALL.max(job.duration.saturating_mul(WALL_RATIO));
         match self {
             Self::Unstoppable(ran) => *ran >= wall / 2,
+            Self::NeverHeard(_) => false,
             Self::Channel(_)
             | Self::Output(_)
             | Self::Unexpected(_)
@@ -480,6 +483,7 @@ struct Watch {
     silence: Duration,
     next: Instant,
     heard: Instant,
+    ever_heard: bool,
     unanswered: bool,
     nonce: u64,
 }
@@ -492,6 +496,7 @@ impl Watch {
             silence,
             next: now + interval,
             heard: now,
+            ever_heard: false,
             unanswered: false,
             nonce: 0,
         }
@@ -503,6 +508,7 @@ impl Watch {
 
     fn heard(&mut self) {
         self.heard = Instant::now();
+        self.ever_heard = true;
         self.unanswered = false;
     }
 
@@ -512,7 +518,11 @@ impl Watch {
         if !self.unanswered {
             self.heard = now;
         } else if now.duration_since(self.heard) >= self.silence {
-            return Err(Death::Silent(now.duration_since(self.heard)));
+            let silence = now.duration_since(self.heard);
+            return Err(match self.ever_heard {
+                true => Death::Silent(silence),
+                false => Death::NeverHeard(silence),
+            });
         }
         self.unanswered = true;
         self.next = now + self.interval.min(self.silence / 2);

@@ -25,7 +25,7 @@ const EXTRA_THREADS: usize = 2;
 #[derive(Debug)]
 pub(super) struct Task {
     pub(super) job: Job,
-    /// Only a worker that has done nothing yet will do.
+    /// Only a worker started for it will do.
     pub(super) fresh: bool,
 }
 

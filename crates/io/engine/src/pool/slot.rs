@@ -100,7 +100,8 @@ impl Slot {
                 }
             };
             let Some(assignment) = assignment else { break };
-            if assignment.task.fresh && process.served() > 0 {
+            if assignment.task.fresh {
+                // Whatever ended the last worker may have reached this one too.
                 process.end().await;
                 process = self.start().await;
             }
