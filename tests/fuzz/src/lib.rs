@@ -1,1 +1,3 @@
 //! One target per decoder of foreign bytes, with its corpus as tests.
+
+pub mod rtmp;

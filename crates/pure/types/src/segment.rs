@@ -26,7 +26,8 @@ pub struct SourceSegment {
     pub container: Container,
     /// The video itself.
     pub bytes: Bytes,
-    /// First segment after a gap in time: the publisher left and came back.
+    /// It does not continue the segment before: the publisher left and came back, or the format or
+    /// the tracks changed.
     pub discontinuity: bool,
 }
 

@@ -10,10 +10,10 @@ use tokio::time::{Instant, timeout};
 use crate::door::{Door, Gate};
 use crate::hand_written::Encoder;
 
-fn quick() -> Limits {
+/// A door that gives up on newcomers soon.
+fn impatient() -> Limits {
     Limits {
         publish_within: Duration::from_millis(300),
-        idle: Duration::from_millis(300),
         ..Limits::default()
     }
 }
@@ -29,7 +29,7 @@ async fn is_closed(stream: &mut TcpStream, within: Duration) -> bool {
 
 #[tokio::test]
 async fn a_peer_that_drips_its_handshake_is_sent_away_in_time() {
-    let door = Door::open(Gate::default(), quick()).await;
+    let door = Door::open(Gate::default(), impatient()).await;
     let mut stream = TcpStream::connect(door.address).await.unwrap();
     let start = Instant::now();
     stream.write_all(&[3]).await.unwrap();
@@ -43,9 +43,14 @@ async fn a_peer_that_drips_its_handshake_is_sent_away_in_time() {
 
 #[tokio::test]
 async fn silence_ends_a_connection_before_and_after_publishing() {
-    let door = Door::open(Gate::default(), quick()).await;
+    let door = Door::open(Gate::default(), impatient()).await;
     let mut silent = TcpStream::connect(door.address).await.unwrap();
     assert!(is_closed(&mut silent, Duration::from_secs(5)).await);
+    let limits = Limits {
+        idle: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let door = Door::open(Gate::default(), limits).await;
     let mut encoder = Encoder::connect(&door, "mani").await;
     while encoder.read().await {}
     door.wait_left(1).await;

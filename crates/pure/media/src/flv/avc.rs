@@ -232,4 +232,46 @@ mod tests {
         }
         assert!(avc().annex_b(&[0xff, 0xff, 0xff, 0xff, 1], true).is_err());
     }
+
+    fn hvcc() -> Vec<u8> {
+        let mut record = vec![1; 21];
+        record.extend([0x0f, 3]);
+        for (kind, byte) in [(32, 0x40), (33, 0x42), (34, 0x44)] {
+            record.extend([kind, 0, 1, 0, 2, byte, 1]);
+        }
+        record
+    }
+
+    #[test]
+    fn hevc_key_frames_get_all_three_sets() {
+        let hevc = Configuration::parse_hevc(&hvcc()).unwrap();
+        // A clean random access picture, not flagged as a key frame, behind a foreign delimiter.
+        let sample = [0, 0, 0, 3, 0x46, 1, 0x10, 0, 0, 0, 2, 0x2a, 1];
+        let (key, bytes) = hevc.annex_b(&sample, false).unwrap();
+        assert!(key);
+        let expected = [
+            &[0, 0, 0, 1, 0x46, 1, 0x50][..],
+            &[0, 0, 0, 1, 0x40, 1],
+            &[0, 0, 0, 1, 0x42, 1],
+            &[0, 0, 0, 1, 0x44, 1],
+            &[0, 0, 0, 1, 0x2a, 1],
+        ]
+        .concat();
+        assert_eq!(bytes, expected);
+        let (key, bytes) = hevc.annex_b(&[0, 0, 0, 2, 0x02, 1], false).unwrap();
+        assert!(!key && bytes.len() == 13);
+        for end in 0..hvcc().len() {
+            assert!(Configuration::parse_hevc(&hvcc()[..end]).is_err(), "{end}");
+        }
+    }
+
+    #[test]
+    fn parameter_sets_beyond_reason_are_refused() {
+        let mut record = AVCC[..5].to_vec();
+        record.push(0xe1);
+        record.extend(60_000u16.to_be_bytes());
+        record.extend(vec![0x67; 60_000]);
+        record.extend([1, 0, 1, 0x68]);
+        assert!(Configuration::parse_avc(&record).is_err());
+    }
 }
