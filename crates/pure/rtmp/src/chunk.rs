@@ -2,7 +2,8 @@
 //!
 //! Every chunk stream has its own buffer, so messages may interleave in any order. Bounds: a
 //! message of each kind has its largest size, and unfinished messages together stay under
-//! [`MAX_UNFINISHED_BYTES`] over at most [`MAX_CHUNK_STREAMS`] chunk streams.
+//! [`MAX_UNFINISHED_BYTES`] over at most [`MAX_CHUNK_STREAMS`] chunk streams. Until frames are
+//! expected both are those of commands.
 
 mod reader;
 mod writer;
@@ -24,6 +25,9 @@ pub const MAX_CONTROL_BYTES: usize = 64;
 
 /// Bytes of all unfinished messages of a connection.
 pub const MAX_UNFINISHED_BYTES: usize = 24 * 1024 * 1024;
+
+/// The same until somebody publishes: strangers send commands only.
+pub const MAX_UNFINISHED_COMMAND_BYTES: usize = 2 * MAX_COMMAND_BYTES;
 
 /// Chunk streams of a connection. Publishers use up to six.
 pub const MAX_CHUNK_STREAMS: usize = 64;
@@ -49,8 +53,8 @@ pub enum ChunkError {
         limit: usize,
     },
     /// Too much begun and not finished.
-    #[error("unfinished messages exceed {MAX_UNFINISHED_BYTES} bytes")]
-    Unfinished,
+    #[error("unfinished messages exceed {0} bytes")]
+    Unfinished(usize),
     /// Too many chunk streams.
     #[error("more than {MAX_CHUNK_STREAMS} chunk streams")]
     TooManyStreams,

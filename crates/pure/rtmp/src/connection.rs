@@ -198,6 +198,7 @@ impl Connection {
             Input::Accepted => {
                 if let Phase::Pending(stream) = self.phase {
                     self.phase = Phase::Publishing(stream);
+                    self.reader.expect_frames(true);
                     self.deadline = now.checked_add(self.timeouts.idle);
                     self.answer_publish_started(stream);
                     let held = std::mem::take(&mut self.held);

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::{
     ChunkError, FIRST_CHUNK_SIZE, MAX_AUDIO_BYTES, MAX_CHUNK_STREAMS, MAX_COMMAND_BYTES,
-    MAX_CONTROL_BYTES, MAX_UNFINISHED_BYTES, MAX_VIDEO_BYTES,
+    MAX_CONTROL_BYTES, MAX_UNFINISHED_BYTES, MAX_UNFINISHED_COMMAND_BYTES, MAX_VIDEO_BYTES,
 };
 use crate::cursor::Cursor;
 use crate::message::{Message, kind};
@@ -24,6 +24,7 @@ pub struct ChunkReader {
     chunk_size: usize,
     streams: BTreeMap<u32, ChunkStream>,
     unfinished: usize,
+    expects_frames: bool,
     header: Vec<u8>,
     /// Chunk stream and bytes of the chunk being read; `None` between chunks.
     body: Option<(u32, usize)>,
@@ -67,6 +68,7 @@ impl Default for ChunkReader {
             chunk_size: FIRST_CHUNK_SIZE,
             streams: BTreeMap::new(),
             unfinished: 0,
+            expects_frames: false,
             header: Vec::new(),
             body: None,
             repeats: RepeatedTime::Unknown,
@@ -76,6 +78,11 @@ impl Default for ChunkReader {
 }
 
 impl ChunkReader {
+    /// Whether frames are expected, which are larger than commands. They are not at first.
+    pub const fn expect_frames(&mut self, expects_frames: bool) {
+        self.expects_frames = expects_frames;
+    }
+
     /// Takes bytes from the front of `input` up to the end of the next message. `None` once the
     /// input is used up.
     pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<Message>, ChunkError> {
@@ -200,7 +207,10 @@ impl ChunkReader {
             stream.receiving = false;
             stream.apply(basic.format, fields);
         }
-        let limit = longest(stream.kind);
+        let limit = match self.expects_frames {
+            true => longest(stream.kind),
+            false => longest(stream.kind).min(MAX_COMMAND_BYTES),
+        };
         if stream.length > limit {
             let (kind, length) = (stream.kind, stream.length);
             return Err(ChunkError::TooLong {
@@ -217,8 +227,12 @@ impl ChunkReader {
         if remaining == 0 {
             return Ok(self.finish(basic.id));
         }
-        if self.unfinished.saturating_add(remaining) > MAX_UNFINISHED_BYTES {
-            return Err(ChunkError::Unfinished);
+        let most = match self.expects_frames {
+            true => MAX_UNFINISHED_BYTES,
+            false => MAX_UNFINISHED_COMMAND_BYTES,
+        };
+        if self.unfinished.saturating_add(remaining) > most {
+            return Err(ChunkError::Unfinished(most));
         }
         self.body = Some((basic.id, remaining));
         Ok(None)
@@ -348,6 +362,7 @@ mod tests {
 
     fn read_all(bytes: &[u8]) -> Result<Vec<Message>, ChunkError> {
         let (mut reader, mut input, mut messages) = (ChunkReader::default(), bytes, Vec::new());
+        reader.expect_frames(true);
         while let Some(message) = reader.read(&mut input)? {
             messages.push(message);
         }
@@ -490,6 +505,33 @@ mod tests {
             bytes.extend(full_header(id, 0, 0xff_ffff, kind::VIDEO));
             bytes.extend(vec![0; 16_000_000]);
         }
-        assert_eq!(read_all(&bytes), Err(ChunkError::Unfinished));
+        assert_eq!(
+            read_all(&bytes),
+            Err(ChunkError::Unfinished(MAX_UNFINISHED_BYTES))
+        );
+    }
+
+    #[test]
+    fn who_has_not_published_may_not_send_frames() {
+        let bytes = full_header(6, 0, 300_000, kind::VIDEO);
+        let refused = ChunkReader::default().read(&mut &bytes[..]);
+        assert!(matches!(
+            refused,
+            Err(ChunkError::TooLong {
+                limit: MAX_COMMAND_BYTES,
+                ..
+            })
+        ));
+        let mut bytes = full_header(2, 0, 4, kind::SET_CHUNK_SIZE);
+        bytes.extend(200_000u32.to_be_bytes());
+        for id in 3..6 {
+            bytes.extend(full_header(id, 0, 250_000, kind::COMMAND_AMF0));
+            bytes.extend(vec![0; 200_000]);
+        }
+        let refused = ChunkReader::default().read(&mut &bytes[..]);
+        assert_eq!(
+            refused,
+            Err(ChunkError::Unfinished(MAX_UNFINISHED_COMMAND_BYTES))
+        );
     }
 }

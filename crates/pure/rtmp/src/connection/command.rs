@@ -100,6 +100,7 @@ impl Connection {
             return;
         };
         self.phase = Phase::Open;
+        self.reader.expect_frames(false);
         self.deadline = now.checked_add(self.timeouts.publish_within);
         self.answer_unpublished(stream);
         self.flush();
