@@ -295,7 +295,7 @@ mod tests {
             prop_assert!(!ladder.is_empty() && ladder.len() <= rungs);
             for rung in &ladder {
                 prop_assert!(rung.width <= width + 1 && rung.height <= height + 1);
-                prop_assert!(rung.width % 2 == 0 && rung.height % 2 == 0);
+                prop_assert!(rung.width.is_multiple_of(2) && rung.height.is_multiple_of(2));
                 if let Some(bitrate) = bitrate {
                     prop_assert!(u64::from(rung.bitrate) <= bitrate);
                 }

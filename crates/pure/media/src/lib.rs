@@ -4,9 +4,11 @@
 //! reads a file; bytes that came from elsewhere lead to a typed error, never to a panic, and every
 //! list that grows with foreign input has a named bound.
 
+pub mod codec;
 pub mod flv;
 pub mod inspect;
 pub mod ladder;
+pub mod mp4;
 pub mod mpegts;
 pub mod plan;
 pub mod playlist;

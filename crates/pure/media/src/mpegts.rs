@@ -62,6 +62,14 @@ pub mod stream_type {
     pub const SCTE35: u8 = 0x86;
     /// E-AC-3.
     pub const EAC3: u8 = 0x87;
+
+    /// Whether streams of this type are video.
+    pub const fn is_video(stream_type: u8) -> bool {
+        matches!(
+            stream_type,
+            0x01 | MPEG2_VIDEO | 0x10 | H264 | H265 | 0x33 | 0xea
+        )
+    }
 }
 
 /// CRC-32 of table sections (polynomial 0x04c11db7, most significant bit first, no final

@@ -34,8 +34,11 @@ pub struct VideoInfo {
     pub width: u32,
     /// Height to show, after cropping; 0 where no parameter set was found.
     pub height: u32,
-    /// The size changes inside the segment.
-    pub size_changes: bool,
+    /// The widest and the highest picture announced anywhere in the segment; more than width and
+    /// height where the size changes.
+    pub largest: (u32, u32),
+    /// Rotation and mirroring for display, where the container asks for it.
+    pub display_matrix: Option<[i32; 9]>,
     /// Chroma subsampling; `None` for monochrome, or where unknown.
     pub chroma: Option<ChromaFormat>,
     /// Bits a sample; 0 where unknown.
@@ -65,6 +68,8 @@ pub struct FrameTime {
     pub dts: Option<Ticks>,
     /// Decoding may start here.
     pub key: bool,
+    /// It resets the decoder: nothing after it refers to anything before.
+    pub idr: bool,
 }
 
 /// A video codec, known or not.
@@ -203,6 +208,11 @@ impl MediaInfo {
 }
 
 impl VideoInfo {
+    /// Whether the size changes inside the segment.
+    pub fn size_changes(&self) -> bool {
+        self.largest != (self.width, self.height)
+    }
+
     /// Whether there is a picture at all.
     pub fn has_picture(&self) -> bool {
         !self.frames.is_empty() && self.height != 0

@@ -235,7 +235,7 @@ mod tests {
             let bounds = Bounds::of(if hevc { Codec::H265 } else { Codec::H264 });
             let source = Size::new(source.0, source.1);
             let size = scaled(source, Size::new(requested.0, requested.1), bounds).unwrap();
-            prop_assert!(size.width % 2 == 0 && size.height % 2 == 0);
+            prop_assert!(size.width.is_multiple_of(2) && size.height.is_multiple_of(2));
             prop_assert!((bounds.min.width..=bounds.max.width).contains(&size.width));
             prop_assert!((bounds.min.height..=bounds.max.height).contains(&size.height));
         }

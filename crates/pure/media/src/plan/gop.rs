@@ -107,7 +107,7 @@ impl KeyFrames {
         match self.plan {
             GopPlan::FirstFrame => false,
             GopPlan::Intra => true,
-            GopPlan::Frames(frames) => index % u64::from(frames.max(1)) == 0,
+            GopPlan::Frames(frames) => index.is_multiple_of(u64::from(frames.max(1))),
             GopPlan::Time(interval) => self.crosses(first, pts, interval),
         }
     }

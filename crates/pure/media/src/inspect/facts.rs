@@ -1,1 +1,0 @@
-//! From tracks to facts.
