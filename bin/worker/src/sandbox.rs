@@ -1,7 +1,8 @@
 //! The layers around FFmpeg. Each is tried by itself: one that the system refuses is reported,
 //! and the node decides whether it goes on without it.
 //!
-//! Invariant: after [`Sandbox::seal`] no file can be opened, no socket made, no process started.
+//! Invariant: after [`Sandbox::seal`] no file with a place in a file system can be opened, no socket
+//! made, no process started.
 
 mod files;
 mod limits;
@@ -53,7 +54,17 @@ impl Sandbox {
             limits::set(memory_bytes, in_user_namespace),
         );
         self.note(Layer::Landlock, files::forbid());
-        self.note(Layer::Seccomp, syscalls::restrict());
+        let opening = match self.active.contains(&Layer::Landlock) {
+            true => syscalls::Opening::MemoryFiles,
+            false => syscalls::Opening::Nothing,
+        };
+        self.note(Layer::Seccomp, syscalls::restrict(opening));
+    }
+
+    /// Whether memory files can be opened by their name.
+    pub(crate) fn opens_memory_files(&self) -> bool {
+        let has = |layer| self.active.contains(&layer);
+        has(Layer::Landlock) || !has(Layer::Seccomp)
     }
 
     fn note<E: std::fmt::Display>(&mut self, layer: Layer, outcome: Result<(), E>) {

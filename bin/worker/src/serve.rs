@@ -200,23 +200,24 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 fn hello(sandbox: Sandbox, probe: &Probe) -> FromWorker {
+    let capabilities = capabilities(probe, sandbox.opens_memory_files());
     FromWorker::Hello(Box::new(Hello {
         protocol: PROTOCOL_VERSION,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ffmpeg: probe.ffmpeg.clone(),
         active: sandbox.active,
         missing: sandbox.missing,
-        capabilities: capabilities(probe),
+        capabilities,
     }))
 }
 
 /// What the libraries here can do, as the network numbers it. Decoding H.264 covers its pixel
-/// formats: software converts them all.
-fn capabilities(probe: &Probe) -> Vec<u32> {
+/// formats: software converts them all. Signatures need a memory file opened by name.
+fn capabilities(probe: &Probe, signatures: bool) -> Vec<u32> {
     use Capability::*;
     let decodes = |name: &str| probe.decoders.iter().any(|decoder| decoder == name);
     let encodes = |name: &str| probe.encoders.iter().any(|encoder| encoder == name);
-    let always = [MpegTs, Mp4, FractionalFramerates, Gop, Mpeg7Signature];
+    let always = [MpegTs, Mp4, FractionalFramerates, Gop];
     let h264 = [
         H264,
         H264Baseline,
@@ -230,6 +231,7 @@ fn capabilities(probe: &Probe) -> Vec<u32> {
         H264DecodeYuv420Bit10,
     ];
     let others = [
+        (Mpeg7Signature, signatures),
         (HevcDecode, decodes("hevc")),
         (HevcEncode, encodes("libx265")),
         (Vp8Decode, decodes("vp8")),

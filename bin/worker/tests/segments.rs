@@ -5,11 +5,13 @@
 #[path = "support/pool.rs"]
 mod pool;
 
+use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use streamflow_engine::{Pool, Transcoder};
-use streamflow_types::{FrameRate, Profile, TranscodeFailure};
+use streamflow_engine::{Fault, Faulty, Job, Pool, Transcoder, measure};
+use streamflow_types::{Container, FrameRate, Profile, TranscodeFailure};
 use tokio::time::Instant;
 
 use pool::{clip, config, job, until};
@@ -65,4 +67,61 @@ async fn a_worker_without_memory_costs_one_segment() {
     let failure = pool.transcode(hungry).await.unwrap_err();
     assert_ne!(failure, TranscodeFailure::Busy);
     assert!(pool.transcode(job(&clip(160, 90, 10), 1)).await.is_ok());
+}
+
+/// Film, with B-frames and sound.
+const FILM: &[u8] = include_bytes!("../../../tests/media/bunny-720p30.ts");
+
+fn film(profiles: Vec<Profile>) -> Job {
+    let mut job = job(&Bytes::from_static(FILM), 0);
+    job.duration = Duration::from_secs(4);
+    job.work.profiles = profiles;
+    job
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn film_comes_back_in_both_containers_with_exact_counts_and_signatures() {
+    let pool = Pool::start(config(2)).await.unwrap();
+    let mut job = film(vec![
+        Profile::new("a", 640, 360, 800_000, FrameRate::whole(15)),
+        Profile::new("b", 426, 240, 400_000, FrameRate::SOURCE),
+    ]);
+    job.work.profiles[1].container = Some(Container::Mp4);
+    job.work.signature = true;
+    let outcome = pool.transcode(job).await.unwrap();
+    assert_eq!(outcome.decoded_frames, 120);
+    let pixels: Vec<_> = outcome.renditions.iter().map(|r| r.pixels.0).collect();
+    assert_eq!(pixels, [640 * 360 * 60, 426 * 240 * 120]);
+    assert!(outcome.renditions.iter().all(|r| r.signature.is_some()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn this_machine_is_measured_in_seconds() {
+    let pool = Pool::start(config(2)).await.unwrap();
+    let ladder = [Profile::new("p", 426, 240, 400_000, FrameRate::SOURCE)];
+    let started = Instant::now();
+    let measured = measure(&pool, &ladder, NonZeroU32::new(2).unwrap())
+        .await
+        .unwrap();
+    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(
+        measured.streams >= 1 && measured.speed > 0.0,
+        "{measured:?}"
+    );
+}
+
+/// Black and frozen pictures are honest video to a decoder: only the picture is wrong.
+#[tokio::test(flavor = "multi_thread")]
+async fn black_and_frozen_renditions_decode_to_the_same_number_of_pictures() {
+    let pool = Arc::new(Pool::start(config(2)).await.unwrap());
+    let profiles = vec![Profile::new("p", 320, 180, 300_000, FrameRate::SOURCE)];
+    for fault in [Fault::Black, Fault::Frozen] {
+        let faulty = Faulty::new(pool.clone(), fault);
+        let outcome = faulty.transcode(film(profiles.clone())).await.unwrap();
+        let mut again = job(&outcome.renditions[0].bytes, 1);
+        again.work.profiles = vec![Profile::new("q", 160, 90, 100_000, FrameRate::SOURCE)];
+        let decoded = pool.transcode(again).await.unwrap();
+        assert_eq!(decoded.decoded_frames, 120, "{fault}");
+        assert_eq!(decoded.decoded_pixels.0, 320 * 180 * 120, "{fault}");
+    }
 }

@@ -29,8 +29,8 @@ pub(super) fn close_inherited() -> io::Result<()> {
     Ok(())
 }
 
-/// From here on no path can be opened, made, removed or run, and no port reached. Memory files
-/// and the socket to the node have no path and stay usable.
+/// From here on nothing with a place in a file system can be opened, made, removed or run, and no
+/// port reached. Memory files and the socket to the node have no such place and stay usable.
 pub(super) fn forbid() -> Result<(), String> {
     let text = |error: landlock::RulesetError| error.to_string();
     let status = Ruleset::default()

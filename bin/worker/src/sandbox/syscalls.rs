@@ -101,20 +101,34 @@ const NAMESPACE_FLAGS: i32 = libc::CLONE_NEWNS
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWNET;
 
+/// What may be opened by a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// Memory files of this process by their name below `/proc/self/fd`, which is how the
+    /// library's signature filter wants its output. The filter cannot look at paths, so this is
+    /// right only where another layer refuses all others.
+    MemoryFiles,
+    /// Nothing. Signatures fail then.
+    Nothing,
+}
+
 /// Puts the filter in force for all threads, those still to come as well.
-pub(super) fn restrict() -> Result<(), FilterError> {
+pub(super) fn restrict(opening: Opening) -> Result<(), FilterError> {
     let not_known = errno(libc::ENOSYS);
     let missing = MISSING.iter().map(|call| (*call, Vec::new())).collect();
     install(missing, SeccompAction::Allow, not_known)?;
-    install(allowed()?, errno(libc::EPERM), SeccompAction::Allow)
+    install(allowed(opening)?, errno(libc::EPERM), SeccompAction::Allow)
 }
 
-fn allowed() -> Result<BTreeMap<i64, Vec<SeccompRule>>, FilterError> {
+fn allowed(opening: Opening) -> Result<BTreeMap<i64, Vec<SeccompRule>>, FilterError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = ALLOWED
         .iter()
         .chain(ALLOWED_HERE)
         .map(|call| (*call, Vec::new()))
         .collect();
+    if opening == Opening::MemoryFiles {
+        rules.insert(libc::SYS_openat, Vec::new());
+    }
     // A thread of this process, in the namespaces it is in.
     let thread = libc::CLONE_THREAD as u64;
     let mask = thread | u64::from(NAMESPACE_FLAGS.cast_unsigned());

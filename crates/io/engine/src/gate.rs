@@ -61,8 +61,10 @@ fn check_pictures(info: &MediaInfo, claimed: Duration) -> Result<(), TranscodeFa
     let Some(video) = &info.video else {
         return Ok(());
     };
-    let area = u64::from(video.width).saturating_mul(u64::from(video.height));
-    if area > MAX_PICTURE_PIXELS || video.width.max(video.height) > MAX_PICTURE_SIDE {
+    // The size may change inside the segment.
+    let (width, height) = video.largest;
+    let area = u64::from(width).saturating_mul(u64::from(height));
+    if area > MAX_PICTURE_PIXELS || width.max(height) > MAX_PICTURE_SIDE {
         return Err(TranscodeFailure::InvalidVideo);
     }
     let millis = u64::try_from(duration.max(claimed).as_millis()).unwrap_or(u64::MAX);
@@ -75,4 +77,62 @@ fn check_pictures(info: &MediaInfo, claimed: Duration) -> Result<(), TranscodeFa
         return Err(TranscodeFailure::InvalidVideo);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use bytes::Bytes;
+    use streamflow_media::mpegts::Ticks;
+    use streamflow_types::{ManifestId, SegmentNumber, SessionId, Work};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::card::{Card, Scene};
+
+    fn job(source: Bytes, millis: u64) -> Job {
+        Job {
+            session: SessionId::from_random([0; 4]),
+            manifest: ManifestId::new("m").unwrap(),
+            number: SegmentNumber(0),
+            duration: Duration::from_millis(millis),
+            source,
+            work: Work::new(Vec::new()),
+            deadline: Instant::now(),
+        }
+    }
+
+    fn clip(width: u32, height: u32, rate: u32, pictures: u16) -> Bytes {
+        let card = Card::new(width, height, Scene::Black).unwrap();
+        let rate = (NonZeroU32::new(rate).unwrap(), NonZeroU32::MIN);
+        card.segment(Ticks(90_000), rate, pictures)
+    }
+
+    #[tokio::test]
+    async fn bombs_are_told_by_their_headers() {
+        use TranscodeFailure as F;
+        let wide = check(&job(clip(4096, 4096, 30, 2), 2_000)).await;
+        assert_eq!(wide, Err(F::InvalidVideo));
+        let many = check(&job(clip(160, 90, 10_000, 5_000), 500)).await;
+        assert_eq!(many, Err(F::InvalidVideo));
+        let long = check(&job(clip(160, 90, 1, 302), 2_000)).await;
+        assert_eq!(long, Err(F::InvalidDuration));
+        for (width, height) in [(4096, 2304), (2304, 4096), (160, 90)] {
+            assert_eq!(
+                check(&job(clip(width, height, 30, 60), 2_000)).await,
+                Ok(())
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_left_to_the_worker() {
+        assert_eq!(
+            check(&job(Bytes::from_static(b"noise"), 2_000)).await,
+            Ok(())
+        );
+        let empty = check(&job(Bytes::new(), 2_000)).await;
+        assert_eq!(empty, Err(TranscodeFailure::EmptyData));
+    }
 }

@@ -1,11 +1,12 @@
 //! Puts together what a worker says about one job. Workers handle foreign video, so their word
-//! is checked as far as it can be: every profile has exactly one rendition, sizes and pixel
-//! counts are possible for what was asked.
+//! is checked as far as it can be: every profile has exactly one rendition, a whole container
+//! within its size, and the pixels claimed are those its headers count.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use streamflow_types::{MAX_SEGMENT_BYTES, Pixels, Rendition, VideoMode};
+use streamflow_media::inspect::{InspectError, VideoCodec, inspect};
+use streamflow_types::{Codec, MAX_SEGMENT_BYTES, Pixels, Rendition, VideoMode};
 
 use crate::protocol::{FromWorker, SealedMemory};
 use crate::transcoder::{Job, Outcome};
@@ -41,6 +42,14 @@ pub(super) enum OutputError {
         decoded: u64,
         pixels: u64,
     },
+    #[error("profile {index}: {pixels} pixels claimed where {counted} are")]
+    Claim {
+        index: usize,
+        pixels: u64,
+        counted: u64,
+    },
+    #[error("profile {index}: {problem}")]
+    Container { index: usize, problem: InspectError },
     #[error("{0}")]
     Memory(#[from] crate::protocol::MemoryError),
 }
@@ -121,8 +130,17 @@ impl Output {
         }
     }
 
-    /// The whole result, if it is one.
-    pub(super) fn finish(self) -> Result<Outcome, OutputError> {
+    /// The whole result, if it is one. Looks at every byte of the renditions.
+    pub(super) async fn finish(self) -> Result<Outcome, OutputError> {
+        match tokio::task::spawn_blocking(move || self.judge()).await {
+            Ok(judged) => judged,
+            Err(error) if error.is_panic() => Err(OutputError::Missing("a readable rendition")),
+            // Only the end of the runtime stops it.
+            Err(_) => Err(OutputError::Missing("time to look at the renditions")),
+        }
+    }
+
+    fn judge(self) -> Result<Outcome, OutputError> {
         let missing = OutputError::Missing;
         let (frames, pixels) = self
             .decoded
@@ -142,8 +160,14 @@ impl Output {
                     pixels: claimed,
                 });
             }
-            if rendition.bytes.is_empty() {
-                return Err(missing("bytes of a rendition"));
+            let counted = counted(&rendition.bytes)
+                .map_err(|problem| OutputError::Container { index, problem })?;
+            if let Some(counted) = counted.filter(|counted| self.encodes && *counted != claimed) {
+                return Err(OutputError::Claim {
+                    index,
+                    pixels: claimed,
+                    counted,
+                });
             }
             renditions.push(rendition);
         }
@@ -164,6 +188,19 @@ pub(super) async fn read(memory: SealedMemory, limit: usize) -> Result<Bytes, Ou
         // Only the end of the runtime stops it.
         Err(_) => Err(OutputError::Missing("time to read a memory file")),
     }
+}
+
+/// Pixels of an H.264 rendition by its headers; `None` where they cannot tell: other codecs, sizes
+/// that change, no video.
+fn counted(rendition: &[u8]) -> Result<Option<u64>, InspectError> {
+    let info = inspect(rendition)?;
+    Ok(info.video.as_ref().and_then(|video| {
+        let tells = video.codec == VideoCodec::Known(Codec::H264)
+            && video.has_picture()
+            && !video.size_changes();
+        let pixels = Pixels::of_frames(video.width, video.height, video.frame_count())?;
+        tells.then_some(pixels.0)
+    }))
 }
 
 /// What a rendition of this bitrate may weigh. Without a bitrate, and for copied video, the
@@ -189,6 +226,8 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::card::{Card, Scene};
+    use streamflow_media::mpegts::Ticks;
 
     fn output(signature: bool) -> Output {
         let mut work = Work::new(vec![Profile::preset("P240p30fps16x9").unwrap(); 2]);
@@ -204,19 +243,22 @@ mod tests {
         })
     }
 
+    /// Three pictures of 20×10.
     fn bytes() -> Bytes {
-        Bytes::from_static(b"ts")
+        let rate = (std::num::NonZeroU32::MIN, std::num::NonZeroU32::MIN);
+        let card = Card::new(20, 10, Scene::Black).unwrap();
+        card.segment(Ticks::ZERO, rate, 3)
     }
 
-    #[test]
-    fn a_whole_result_is_taken() {
+    #[tokio::test]
+    async fn a_whole_result_is_taken() {
         let mut output = output(true);
         output.decoded(60, 60 * 921_600).unwrap();
-        output.rendition(1, 60 * 100, bytes()).unwrap();
-        output.rendition(0, 60 * 200, bytes()).unwrap();
+        output.rendition(1, 600, bytes()).unwrap();
+        output.rendition(0, 600, bytes()).unwrap();
         output.signature(0, bytes()).unwrap();
-        let outcome = output.finish().unwrap();
-        assert_eq!(outcome.renditions[0].pixels, Pixels(12_000));
+        let outcome = output.finish().await.unwrap();
+        assert_eq!(outcome.renditions[0].pixels, Pixels(600));
         assert!(outcome.renditions[0].signature.is_some());
         assert!(outcome.renditions[1].signature.is_none());
     }
@@ -232,18 +274,25 @@ mod tests {
         assert!(output.decoded(1, 1).is_err());
     }
 
-    #[test]
-    fn counts_that_cannot_be_are_refused() {
-        for pixels in [0, 26 * MAX_PICTURE_PIXELS, u64::MAX] {
+    #[tokio::test]
+    async fn counts_that_cannot_be_and_files_that_are_none_are_refused() {
+        for pixels in [0, 599, 601, 26 * MAX_PICTURE_PIXELS, u64::MAX] {
             let mut output = output(false);
             output.decoded(1, 921_600).unwrap();
-            output.rendition(0, 921_600, bytes()).unwrap();
+            output.rendition(0, 600, bytes()).unwrap();
             output.rendition(1, pixels, bytes()).unwrap();
-            assert!(output.finish().is_err(), "{pixels}");
+            assert!(output.finish().await.is_err(), "{pixels}");
+        }
+        for bytes in [Bytes::new(), Bytes::from_static(b"no video at all")] {
+            let mut output = output(false);
+            output.decoded(1, 921_600).unwrap();
+            output.rendition(0, 600, bytes.clone()).unwrap();
+            output.rendition(1, 600, bytes).unwrap();
+            assert!(output.finish().await.is_err());
         }
         let mut output = output(false);
         output.decoded(1, u64::MAX).unwrap();
-        assert!(output.finish().is_err());
+        assert!(output.finish().await.is_err());
     }
 
     #[test]

@@ -416,7 +416,7 @@ async fn take(
         (FromWorker::Done(times), _) => {
             tracing::trace!(cpu_ms = times.cpu.as_millis(), "segment transcoded");
             let whole = output.take().ok_or(Death::Unexpected("second end"))?;
-            return Ok(Some(Ending::Done(Box::new(whole.finish()?))));
+            return Ok(Some(Ending::Done(Box::new(whole.finish().await?))));
         }
         (FromWorker::Failed(failure), _) => return Ok(Some(Ending::Failed(failure))),
         _ => return Err(Death::Unexpected("frame")),

@@ -1,12 +1,14 @@
 //! What slots and callers share: the queue, the tokens, the idle slots, the counts.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use streamflow_runtime::{Counter, Gauge};
 use streamflow_types::{SessionId, TranscodeFailure};
 use tokio::sync::{broadcast, oneshot, watch};
+use tokio::time::Instant;
 
 use super::config::PoolConfig;
 use super::poison::Poison;
@@ -86,7 +88,9 @@ impl Enqueued {
 
 impl Drop for Enqueued {
     fn drop(&mut self) {
-        self.shared.lock().tokens.withdraw(self.ticket);
+        let mut state = self.shared.lock();
+        state.tokens.withdraw(self.ticket);
+        self.shared.publish(&state);
     }
 }
 
@@ -106,6 +110,8 @@ pub(super) struct Shared {
     pub(super) down: AtomicU32,
     pub(super) counts: Counts,
     pub(super) ended: broadcast::Sender<SessionId>,
+    /// What a job took lately.
+    mean_micros: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -152,6 +158,7 @@ impl Shared {
             capacity: AtomicU32::new(config.capacity.unwrap_or(config.cores.get())),
             down: AtomicU32::new(0),
             ended: broadcast::Sender::new(ENDED_SESSIONS),
+            mean_micros: AtomicU64::new(0),
             counts,
             config,
         }
@@ -165,6 +172,10 @@ impl Shared {
     ) -> Result<Enqueued, TranscodeFailure> {
         let mut state = self.lock();
         let (session, deadline) = (task.job.session.clone(), task.job.deadline);
+        if Instant::now() + self.expected_wait(&state) >= deadline {
+            self.counts.refused.increment();
+            return Err(TranscodeFailure::Busy);
+        }
         let useful = task.job.work.profiles.len().saturating_add(EXTRA_THREADS);
         let useful = u32::try_from(useful).unwrap_or(u32::MAX);
         let pending = Pending { task, reply };
@@ -182,6 +193,23 @@ impl Shared {
             shared: self.clone(),
             ticket,
         })
+    }
+
+    /// Notes how long a job ran.
+    pub(super) fn ran(&self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let mean = self.mean_micros.load(Ordering::Relaxed);
+        // Each job counts an eighth. Two slots at once may lose one of their samples.
+        let next = mean - mean / 8 + micros / 8;
+        self.mean_micros.store(next, Ordering::Relaxed);
+    }
+
+    /// When a job that came now would begin, by what jobs took lately.
+    fn expected_wait(&self, state: &State) -> Duration {
+        let ahead = state.tokens.waiting() as u64;
+        let mean = self.mean_micros.load(Ordering::Relaxed);
+        let cores = u64::from(self.config.cores.get());
+        Duration::from_micros(ahead.saturating_mul(mean) / cores)
     }
 
     /// Offers an idle worker. Dropping the receiver takes the offer back.
@@ -251,11 +279,15 @@ impl Shared {
                 grant.send_if_modified(|granted| std::mem::replace(granted, held) != held);
             }
         }
-        self.counts.waiting.set(state.tokens.waiting() as f64);
-        self.counts.running.set(state.tokens.running() as f64);
+        self.publish(&state);
         // Leases lock again when dropped, so not before the lock is free.
         drop(state);
         drop(unsent);
+    }
+
+    fn publish(&self, state: &State) {
+        self.counts.waiting.set(state.tokens.waiting() as f64);
+        self.counts.running.set(state.tokens.running() as f64);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

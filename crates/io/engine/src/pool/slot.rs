@@ -7,6 +7,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use streamflow_runtime::Backoff;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
 
 use super::Down;
 use super::process::{Death, Ending, Process};
@@ -123,7 +124,9 @@ impl Slot {
         } = assignment;
         let preset = self.shared.config.preset.clone();
         let job = &task.job;
+        let started = Instant::now();
         let ending = process.run(job, &preset, tokens, reply.closed()).await;
+        self.shared.ran(started.elapsed());
         // The next job may start while this one is being answered.
         drop(lease);
         let (verdict, keep) = match ending {

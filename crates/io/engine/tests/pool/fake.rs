@@ -3,15 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "a test program")]
 
 use std::io::Write;
+use std::num::NonZeroU32;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use streamflow_engine::card::{Card, Scene};
 use streamflow_engine::protocol::{
     Channel, FromWorker, Hello, JobSpec, Layer, PROTOCOL_VERSION, SealedMemory, StageTimes,
     ToWorker,
 };
+use streamflow_media::mpegts::Ticks;
 use streamflow_types::TranscodeFailure;
 
 pub(crate) const ASKED: &str = "STREAMFLOW_FAKE_WORKER";
@@ -142,8 +145,18 @@ fn serve(channel: &Channel, signals: &Signals, job: Job) {
         None,
     );
     for index in 0..job.spec.work.profiles.len() as u32 {
-        let memory = SealedMemory::seal(format!("{payload}#{index}").as_bytes()).unwrap();
+        let memory = SealedMemory::seal(&rendition(&format!("{payload}#{index}"))).unwrap();
         say(FromWorker::Rendition { index, pixels: 600 }, Some(&memory));
     }
     say(FromWorker::Done(StageTimes::default()), None);
+}
+
+/// Three pictures of 20×10, and behind them what a test wants to read.
+fn rendition(payload: &str) -> Vec<u8> {
+    let card = Card::new(20, 10, Scene::Black).unwrap();
+    let mut bytes = card
+        .segment(Ticks::ZERO, (NonZeroU32::MIN, NonZeroU32::MIN), 3)
+        .to_vec();
+    bytes.extend_from_slice(payload.as_bytes());
+    bytes
 }

@@ -50,8 +50,14 @@ fn job(order: &str) -> Job {
     job_of("s1", order)
 }
 
+/// What stands behind the packets of the first rendition.
 fn text(outcome: &Outcome) -> String {
-    String::from_utf8(outcome.renditions[0].bytes.to_vec()).unwrap()
+    let bytes = &outcome.renditions[0].bytes;
+    let packets = bytes
+        .chunks(188)
+        .take_while(|packet| packet.first() == Some(&0x47));
+    let behind = &bytes[packets.map(<[u8]>::len).sum()..];
+    String::from_utf8(behind.to_vec()).unwrap()
 }
 
 /// Processes started by this one and not yet gone.
@@ -302,6 +308,33 @@ async fn a_worker_that_does_not_come_up_is_an_error_at_start() {
     broken.arguments = vec!["-c".into(), "echo no such library >&2; exit 1".into()];
     let error = Pool::start(broken).await.unwrap_err().to_string();
     assert!(error.contains("no such library"), "{error}");
+}
+
+#[tokio::test]
+async fn a_worker_is_replaced_after_500_segments_and_nothing_piles_up() {
+    let mut config = config(1);
+    let metrics = Metrics::new();
+    config.metrics = metrics.clone();
+    let pool = Pool::start(config).await.unwrap();
+    let descriptors = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let mut before = None;
+    let mut workers = std::collections::BTreeSet::new();
+    for _ in 0..1_100 {
+        let text = text(&pool.transcode(job("pid")).await.unwrap());
+        workers.insert(text.split('#').next().unwrap().to_owned());
+        before.get_or_insert_with(descriptors);
+    }
+    assert!((3..=5).contains(&workers.len()), "{workers:?}");
+    until(|| pool.status().idle == 2).await;
+    assert_eq!(
+        metrics
+            .counter("streamflow_worker_deaths_total", &[])
+            .value(),
+        0.0
+    );
+    // Other tests of this program open and close theirs meanwhile.
+    let before = before.unwrap();
+    until(|| descriptors() <= before + 40).await;
 }
 
 #[tokio::test]
