@@ -1,3 +1,4 @@
 //! One target per decoder of foreign bytes, with its corpus as tests.
 
+pub mod engine;
 pub mod rtmp;

@@ -9,13 +9,14 @@
 
 mod channel;
 mod frame;
+mod layer;
 mod memory;
 mod message;
 
 pub use channel::{AsyncChannel, Channel, ChannelError, Received};
 pub use frame::{FrameError, HEADER_BYTES, Header, Kind};
+pub use layer::{Layer, ParseLayerError};
 pub use memory::{MemoryError, SealedMemory};
 pub use message::{
-    FromWorker, Hello, JobSpec, Layer, MessageError, MissingLayer, PROTOCOL_VERSION,
-    ParseLayerError, StageTimes, ToWorker,
+    FromWorker, Hello, JobSpec, MessageError, MissingLayer, PROTOCOL_VERSION, StageTimes, ToWorker,
 };

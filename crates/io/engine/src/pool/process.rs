@@ -1,27 +1,34 @@
 //! One worker process, from its start to its end: launching it, giving it a job, watching it.
 
+mod death;
+mod launch;
+mod printed;
 mod usage;
+mod watch;
 
-use std::io;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::watch;
+use tokio::sync::watch::Receiver;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::config::{PoolConfig, Watchdog};
-use super::output::{self, Output, OutputError};
+use super::output::{self, Output};
 use super::spawner::Spawner;
 use crate::protocol::{
-    AsyncChannel, ChannelError, FromWorker, Hello, JobSpec, Layer, MessageError, PROTOCOL_VERSION,
-    Received, SealedMemory, ToWorker,
+    AsyncChannel, ChannelError, FromWorker, Hello, JobSpec, PROTOCOL_VERSION, Received,
+    SealedMemory, ToWorker,
 };
 use crate::transcoder::{Job, Outcome};
+use launch::judge;
+use printed::{Tail, forward};
 use usage::Usage;
+use watch::Watch;
+
+pub(super) use death::Death;
+pub use launch::LaunchError;
 
 /// Wall time of one segment: what others wait for it at most.
 const SHORTEST_WALL: Duration = Duration::from_secs(8);
@@ -34,91 +41,8 @@ const SHORTEST_CPU: Duration = Duration::from_secs(20);
 /// Growth of resident memory over a worker's first look after which it is replaced.
 const MAX_MEMORY_GROWTH: u64 = 768 << 20;
 
-/// Longest line kept of what a worker prints, and how many of the last bytes an error shows.
-const MAX_LINE: u64 = 1024;
-const TAIL: usize = 600;
-
 /// Time for a killed process to be gone.
 const REAP_LIMIT: Duration = Duration::from_secs(5);
-
-/// Why a worker did not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LaunchError {
-    /// The program could not be run: install it beside the node.
-    #[error("worker program {program}: {source}")]
-    Program {
-        /// Where it was looked for.
-        program: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The system refused something the pool needs.
-    #[error("worker pool: {0}")]
-    System(#[from] io::Error),
-    /// It started and said nothing sensible.
-    #[error("the worker did not come up: {reason}; it printed: {printed}")]
-    Silent {
-        /// What went wrong.
-        reason: String,
-        /// The last of its output.
-        printed: String,
-    },
-    /// It is of another build than the node.
-    #[error(
-        "the worker speaks protocol {theirs}, this node {PROTOCOL_VERSION}; install both from one build"
-    )]
-    Protocol {
-        /// Its number.
-        theirs: u32,
-    },
-    /// Layers of its sandbox are missing.
-    #[error(
-        "the worker's sandbox lacks {layers}; allow this with allow_missing_layers, or change the system"
-    )]
-    MissingLayers {
-        /// Which, and why.
-        layers: String,
-    },
-    /// Its FFmpeg is too old to be trusted with foreign video.
-    #[error(
-        "FFmpeg {found} is older than {oldest}; upgrade it, or allow this with allow_missing_layers = [\"ffmpeg-version\"]"
-    )]
-    OldFfmpeg {
-        /// What it has.
-        found: String,
-        /// What is needed.
-        oldest: String,
-    },
-}
-
-/// Why a worker is no more, or must not go on.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub(super) enum Death {
-    #[error("{0}")]
-    Channel(#[from] ChannelError),
-    #[error("{0}")]
-    Output(#[from] OutputError),
-    #[error("an unexpected {0}")]
-    Unexpected(&'static str),
-    #[error("silent for {0:?}")]
-    Silent(Duration),
-    #[error("silent for {0:?}, since before it had the job")]
-    NeverHeard(Duration),
-    #[error("no end after {0:?}")]
-    WallLimit(Duration),
-    #[error("{0:?} of processor time")]
-    CpuLimit(Duration),
-    #[error("did not stop when told to, after {0:?}")]
-    Unstoppable(Duration),
-}
-
-impl From<MessageError> for Death {
-    fn from(error: MessageError) -> Self {
-        Self::Channel(error.into())
-    }
-}
 
 /// How a job ended.
 #[derive(Debug)]
@@ -247,7 +171,7 @@ impl Process {
         &mut self,
         job: &Job,
         preset: &str,
-        mut tokens: watch::Receiver<u32>,
+        mut tokens: Receiver<u32>,
         cancelled: impl Future<Output = ()>,
     ) -> Result<Ending, Death> {
         let number = self.next_job;
@@ -256,7 +180,7 @@ impl Process {
         let threads = *tokens.borrow_and_update();
         self.hand_over(number, job, preset, threads).await?;
 
-        let wall = SHORTEST_WALL.max(job.duration.saturating_mul(WALL_RATIO));
+        let wall = wall_limit(job.duration);
         let cpu = SHORTEST_CPU.max(job.duration.saturating_mul(CPU_RATIO));
         let cpu_before = self.usage.cpu();
         let started = Instant::now();
@@ -368,24 +292,6 @@ impl Process {
     }
 }
 
-impl Death {
-    /// Whether the segment may be to blame: not when the worker was silent from the start, nor
-    /// when it was told to stop early on.
-    pub(super) fn blames_input(&self, job: &Job) -> bool {
-        let wall = SHORTEST_WALL.max(job.duration.saturating_mul(WALL_RATIO));
-        match self {
-            Self::Unstoppable(ran) => *ran >= wall / 2,
-            Self::NeverHeard(_) => false,
-            Self::Channel(_)
-            | Self::Output(_)
-            | Self::Unexpected(_)
-            | Self::Silent(_)
-            | Self::WallLimit(_)
-            | Self::CpuLimit(_) => true,
-        }
-    }
-}
-
 /// What one message means for the job; its ending when it was the last.
 async fn take(
     number: u32,
@@ -432,209 +338,7 @@ fn decode(
     Ok((received.header.job, message, received.memory))
 }
 
-/// Whether a worker of this kind may be used.
-fn judge(hello: &Hello, config: &PoolConfig) -> Result<(), LaunchError> {
-    if hello.protocol != PROTOCOL_VERSION {
-        return Err(LaunchError::Protocol {
-            theirs: hello.protocol,
-        });
-    }
-    // What it does not name at all is missing too.
-    let missing: Vec<String> = Layer::ALL
-        .into_iter()
-        .filter(|layer| *layer != Layer::FfmpegVersion && !hello.active.contains(layer))
-        .filter(|layer| !config.allow_missing_layers.contains(layer))
-        .map(|layer| {
-            let known = hello.missing.iter().find(|missing| missing.layer == layer);
-            let reason = known.map_or("not reported", |missing| missing.reason.as_str());
-            format!("{layer} ({reason})")
-        })
-        .collect();
-    if !missing.is_empty() {
-        return Err(LaunchError::MissingLayers {
-            layers: missing.join(", "),
-        });
-    }
-    let old = version(&hello.ffmpeg).is_none_or(|found| found < config.oldest_ffmpeg);
-    if old && !config.allow_missing_layers.contains(&Layer::FfmpegVersion) {
-        let (major, minor) = config.oldest_ffmpeg;
-        return Err(LaunchError::OldFfmpeg {
-            found: hello.ffmpeg.clone(),
-            oldest: format!("{major}.{minor}"),
-        });
-    }
-    Ok(())
-}
-
-/// Major and minor of texts such as `5.1.9-0+deb12u1`, `n7.0` or `6.1`.
-fn version(text: &str) -> Option<(u32, u32)> {
-    let mut numbers = text
-        .trim_start_matches(|c: char| !c.is_ascii_digit())
-        .split(|c: char| !c.is_ascii_digit());
-    let major = numbers.next()?.parse().ok()?;
-    let minor = numbers.next().and_then(|n| n.parse().ok()).unwrap_or(0);
-    Some((major, minor))
-}
-
-/// When the next ping is due, and whether the last was answered.
-#[derive(Debug)]
-struct Watch {
-    interval: Duration,
-    silence: Duration,
-    next: Instant,
-    heard: Instant,
-    ever_heard: bool,
-    unanswered: bool,
-    nonce: u64,
-}
-
-impl Watch {
-    fn new(interval: Duration, silence: Duration) -> Self {
-        let now = Instant::now();
-        Self {
-            interval,
-            silence,
-            next: now + interval,
-            heard: now,
-            ever_heard: false,
-            unanswered: false,
-            nonce: 0,
-        }
-    }
-
-    async fn due(&self) {
-        tokio::time::sleep_until(self.next).await;
-    }
-
-    fn heard(&mut self) {
-        self.heard = Instant::now();
-        self.ever_heard = true;
-        self.unanswered = false;
-    }
-
-    /// The number for the next ping, unless an older one was not answered for too long.
-    fn pinged(&mut self) -> Result<u64, Death> {
-        let now = Instant::now();
-        if !self.unanswered {
-            self.heard = now;
-        } else if now.duration_since(self.heard) >= self.silence {
-            let silence = now.duration_since(self.heard);
-            return Err(match self.ever_heard {
-                true => Death::Silent(silence),
-                false => Death::NeverHeard(silence),
-            });
-        }
-        self.unanswered = true;
-        self.next = now + self.interval.min(self.silence / 2);
-        self.nonce = self.nonce.wrapping_add(1);
-        Ok(self.nonce)
-    }
-}
-
-/// The last of what a worker printed.
-#[derive(Clone, Debug, Default)]
-struct Tail(Arc<Mutex<String>>);
-
-impl Tail {
-    fn push(&self, line: &str) {
-        let mut text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        text.push_str(line);
-        text.push('\n');
-        if text.len() > TAIL {
-            let kept: String = text.chars().rev().take(TAIL / 2).collect();
-            *text = kept.chars().rev().collect();
-        }
-    }
-
-    fn text(&self) -> String {
-        let text = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if text.trim().is_empty() {
-            "nothing".to_owned()
-        } else {
-            text.trim().to_owned()
-        }
-    }
-}
-
-/// Logs what a worker prints, line by line and each of bounded length, until it ends.
-async fn forward(output: Option<impl AsyncRead + Unpin>, tail: Tail) {
-    let Some(output) = output else { return };
-    let mut lines = BufReader::new(output);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        match (&mut lines)
-            .take(MAX_LINE)
-            .read_until(b'\n', &mut line)
-            .await
-        {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {
-                let text = String::from_utf8_lossy(&line);
-                let text = text.trim_end();
-                tracing::debug!(target: "streamflow_worker", "{text}");
-                tail.push(text);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use streamflow_runtime::Metrics;
-
-    use super::*;
-    use crate::protocol::MissingLayer;
-
-    #[test]
-    fn versions_are_read_from_the_forms_distributions_use() {
-        assert_eq!(version("5.1.9-0+deb12u1"), Some((5, 1)));
-        assert_eq!(version("n7.0"), Some((7, 0)));
-        assert_eq!(version("6"), Some((6, 0)));
-        assert_eq!(version("git"), None);
-    }
-
-    #[test]
-    fn a_missing_layer_or_an_old_library_needs_the_operators_word() {
-        let mut config = PoolConfig::new("worker".into(), Metrics::new());
-        let mut hello = Hello {
-            protocol: PROTOCOL_VERSION,
-            version: "0".to_owned(),
-            ffmpeg: "5.1".to_owned(),
-            active: Layer::ALL.to_vec(),
-            missing: Vec::new(),
-            capabilities: Vec::new(),
-        };
-        assert!(judge(&hello, &config).is_ok());
-        hello.active.retain(|layer| *layer != Layer::UserNamespace);
-        hello.missing = vec![MissingLayer {
-            layer: Layer::UserNamespace,
-            reason: "Operation not permitted".to_owned(),
-        }];
-        let error = judge(&hello, &config).unwrap_err().to_string();
-        assert!(
-            error.contains("user-namespace (Operation not permitted)"),
-            "{error}"
-        );
-        config.allow_missing_layers.insert(Layer::UserNamespace);
-        assert!(judge(&hello, &config).is_ok());
-        hello.ffmpeg = "4.4.2".to_owned();
-        assert!(matches!(
-            judge(&hello, &config),
-            Err(LaunchError::OldFfmpeg { .. })
-        ));
-        hello.protocol = 2;
-        assert!(matches!(
-            judge(&hello, &config),
-            Err(LaunchError::Protocol { theirs: 2 })
-        ));
-    }
-
-    #[tokio::test]
-    async fn printed_lines_are_bounded() {
-        let tail = Tail::default();
-        let long = vec![b'x'; 100_000];
-        forward(Some(&long[..]), tail.clone()).await;
-        assert!(tail.text().len() <= TAIL);
-    }
+/// Wall time of a segment that plays this long.
+fn wall_limit(duration: Duration) -> Duration {
+    SHORTEST_WALL.max(duration.saturating_mul(WALL_RATIO))
 }
