@@ -10,6 +10,8 @@
 //! discontinuity sequences of a stream never go back, not over a restart of the publisher or of
 //! this process either; what was listed under a URI is never replaced by something else.
 
+mod error;
+mod shelf;
 mod snapshot;
 mod state;
 mod stream;
@@ -17,26 +19,25 @@ mod timeline;
 mod variant;
 mod view;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
-use tokio::sync::OwnedMutexGuard;
 
-use streamflow_runtime::{Clock, Counter, Gauge, Metrics, Shutdown};
-use streamflow_storage::{Owner, PutError, ReadError, SegmentStore};
+use streamflow_runtime::{Clock, Metrics, Shutdown};
+use streamflow_storage::{ReadError, SegmentStore};
 use streamflow_types::{Container, ManifestId, Profile, SegmentNumber, SourceSegment};
 
 use crate::Facts;
-use snapshot::Snapshot;
-use stream::{Announced, KEPT, MAX_UNRESOLVED, Made, Outcome, Released, Source, Stream};
+use shelf::{Entry, Shelf};
+use stream::{Announced, KEPT, MAX_UNRESOLVED, Made, Outcome, Source, Stream};
 use timeline::Cut;
 use variant::SOURCE;
 
+pub use error::{OpenError, PublishError};
 pub use view::{StreamView, VariantView};
 
 /// How many and how long.
@@ -114,48 +115,6 @@ pub struct RenditionToPublish {
     pub facts: Option<Facts>,
 }
 
-/// Why a stream was not opened.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// Refuse the publisher, or raise the limit.
-    #[error("{0} streams are held already")]
-    TooManyStreams(usize),
-    /// More than any ladder has: refuse the configuration.
-    #[error("{0} renditions in the ladder, at most {MAX_RENDITIONS}")]
-    TooManyRenditions(usize),
-    /// Refuse the configuration: a rendition's name is empty, `source`, or used twice.
-    #[error("a rendition cannot be called {0:?}: names are unique, not empty and not \"source\"")]
-    Name(String),
-    /// Segments of this name are stored for something else: a bug of the caller.
-    #[error("segments cannot be kept: {0}")]
-    Store(#[from] streamflow_storage::OwnerError),
-}
-
-/// Why a segment, rendition or gap was not published.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PublishError {
-    /// Open the stream first; it may have ended meanwhile.
-    #[error("no stream {0} is open")]
-    UnknownStream(ManifestId),
-    /// Its number was waited for and given up: drop it.
-    #[error("segment {0} comes after its place was given up")]
-    TooLate(SegmentNumber),
-    /// The segment left the playlists, or was never published: drop the renditions.
-    #[error("the segment has no place in the playlists any more")]
-    UnknownPlace,
-    /// A rendition of the ladder is missing: publish a gap instead.
-    #[error("rendition {0:?} is missing")]
-    Incomplete(String),
-    /// A rendition nobody asked for: a bug of the caller.
-    #[error("rendition {0:?} is not in the ladder")]
-    NotInLadder(String),
-    /// The bytes were not stored: publish a gap instead.
-    #[error("the segment cannot be kept: {0}")]
-    Store(#[from] PutError),
-}
-
 /// Renditions of a ladder.
 const MAX_RENDITIONS: usize = 16;
 
@@ -168,27 +127,7 @@ const TICK: Duration = Duration::from_millis(250);
 /// The streams of a node. Clones share them.
 #[derive(Clone)]
 pub struct Library {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    options: LibraryOptions,
-    store: SegmentStore,
-    clock: Arc<dyn Clock>,
-    states: Option<state::Folder>,
-    streams: Mutex<BTreeMap<String, Arc<Entry>>>,
-    /// Held while a stream is opened, so that two publishers do not open it twice.
-    opening: tokio::sync::Mutex<()>,
-    next_place: AtomicU64,
-    counters: Counters,
-}
-
-struct Entry {
-    manifest: ManifestId,
-    opened_unix: Duration,
-    owner: Owner,
-    stream: Arc<tokio::sync::Mutex<Stream>>,
-    snapshot: RwLock<Arc<Snapshot>>,
+    shared: Arc<Shelf>,
 }
 
 impl Library {
@@ -199,19 +138,8 @@ impl Library {
         clock: Arc<dyn Clock>,
         metrics: &Metrics,
     ) -> Self {
-        let states = options.state_folder.clone().map(state::Folder::new);
-        let shared = Shared {
-            options,
-            store,
-            clock,
-            states,
-            streams: Mutex::default(),
-            opening: tokio::sync::Mutex::default(),
-            next_place: AtomicU64::new(0),
-            counters: Counters::new(metrics),
-        };
         Self {
-            shared: Arc::new(shared),
+            shared: Arc::new(Shelf::new(options, store, clock, metrics)),
         }
     }
 
@@ -507,212 +435,6 @@ pub(crate) fn fingerprint(bytes: &[u8]) -> u64 {
         hash = (hash ^ u64::from_le_bytes(word)).wrapping_mul(0x0000_0100_0000_01b3);
     }
     hash
-}
-
-impl Entry {
-    fn snapshot(&self) -> Arc<Snapshot> {
-        // A snapshot is replaced as a whole, so a panic elsewhere does not spoil it.
-        self.snapshot
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn show(&self, snapshot: Snapshot) {
-        *self
-            .snapshot
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
-    }
-}
-
-impl Shared {
-    fn streams(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Entry>>> {
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn entry(&self, manifest: &ManifestId) -> Option<Arc<Entry>> {
-        self.entry_named(manifest.as_str())
-    }
-
-    fn entry_named(&self, manifest: &str) -> Option<Arc<Entry>> {
-        self.streams().get(manifest).cloned()
-    }
-
-    fn known_entry(&self, manifest: &ManifestId) -> Result<Arc<Entry>, PublishError> {
-        self.entry(manifest)
-            .ok_or_else(|| PublishError::UnknownStream(manifest.clone()))
-    }
-
-    fn snapshot(&self, manifest: &str) -> Option<Arc<Snapshot>> {
-        Some(self.entry_named(manifest)?.snapshot())
-    }
-
-    fn published(
-        &self,
-        announced: Announced,
-        number: SegmentNumber,
-        place: Option<u64>,
-    ) -> Result<Published, PublishError> {
-        match (announced, place) {
-            (Announced::Repeated(place), _) => Ok(Published {
-                place: Place(place),
-                repeated: true,
-            }),
-            (Announced::Taken, Some(place)) => Ok(Published {
-                place: Place(place),
-                repeated: false,
-            }),
-            (Announced::Taken | Announced::TooLate, _) => Err(PublishError::TooLate(number)),
-        }
-    }
-
-    async fn resolve(&self, entry: &Arc<Entry>, place: Place, outcome: Outcome) {
-        let mut stream = entry.stream.clone().lock_owned().await;
-        let (_, released) = stream.resolve(place.0, outcome);
-        self.counters.count(released);
-        self.commit(entry, stream).await;
-    }
-
-    /// Makes a change of a stream visible, once the next process would know of it. Goes on when
-    /// the caller stops waiting.
-    async fn commit(&self, entry: &Arc<Entry>, mut stream: OwnedMutexGuard<Stream>) {
-        let expired = stream.expire();
-        let view = view::of(
-            &entry.manifest,
-            entry.opened_unix,
-            &stream,
-            self.clock.as_ref(),
-        );
-        let snapshot = Snapshot::of(
-            entry.manifest.as_str(),
-            &stream,
-            self.options.end_list,
-            view,
-        );
-        let names: Vec<String> = stream.renditions.iter().map(|v| v.name.clone()).collect();
-        match self.states.clone() {
-            Some(states) => {
-                let (entry, kept, failures) = (
-                    entry.clone(),
-                    stream.kept(),
-                    self.counters.state_failures.clone(),
-                );
-                let work = tokio::task::spawn_blocking(move || {
-                    if let Err(error) = states.save(entry.manifest.as_str(), &kept) {
-                        failures.increment();
-                        tracing::warn!(%error, manifestID = %entry.manifest,
-                            "the place of the playlist is not saved");
-                    }
-                    entry.show(snapshot);
-                    drop(stream);
-                });
-                if let Err(panic) = work.await {
-                    tracing::error!(%panic, "saving a playlist's place failed");
-                }
-            }
-            None => entry.show(snapshot),
-        }
-        for place in expired {
-            let name = place.to_string();
-            entry.owner.remove(SOURCE, &name);
-            names
-                .iter()
-                .for_each(|rendition| entry.owner.remove(rendition, &name));
-        }
-    }
-
-    async fn load(&self, manifest: &ManifestId) -> Option<stream::Kept> {
-        let (states, name) = (self.states.clone()?, manifest.as_str().to_owned());
-        let loaded = tokio::task::spawn_blocking(move || states.load(&name)).await;
-        match loaded.unwrap_or_else(|panic| Err(std::io::Error::other(panic))) {
-            Ok(kept) => kept,
-            Err(error) => {
-                tracing::warn!(%error, manifestID = %manifest,
-                    "the place of the playlist is lost, it starts anew");
-                None
-            }
-        }
-    }
-
-    /// Makes sure one more stream may be held, if need be by dropping the one that ended first.
-    fn make_place(&self) -> Result<(), OpenError> {
-        self.drop_ended(self.clock.now());
-        let mut streams = self.streams();
-        if streams.len() < self.options.max_streams {
-            return Ok(());
-        }
-        let ended = streams
-            .iter()
-            .filter_map(|(name, entry)| Some((entry.snapshot().ended?, name.clone())));
-        match ended.min() {
-            Some((_, name)) => {
-                streams.remove(&name);
-                Ok(())
-            }
-            None => Err(OpenError::TooManyStreams(streams.len())),
-        }
-    }
-
-    fn drop_ended(&self, now: Instant) {
-        let grace = self.options.grace;
-        let mut dropped = Vec::new();
-        self.streams().retain(|_, entry| {
-            let is_past = snapshot::is_past(entry.snapshot().ended, grace, now);
-            if is_past {
-                dropped.push(entry.clone());
-            }
-            !is_past
-        });
-        // The segments go with the last holder, outside the lock.
-        drop(dropped);
-        self.count_streams();
-    }
-
-    fn count_streams(&self) {
-        self.counters.streams.set(self.streams().len() as f64);
-    }
-}
-
-struct Counters {
-    streams: Gauge,
-    gaps: Counter,
-    late: Counter,
-    state_failures: Counter,
-}
-
-impl Counters {
-    fn new(metrics: &Metrics) -> Self {
-        let described = [
-            ("streamflow_playback_streams", "streams that are served"),
-            (
-                "streamflow_playback_gaps_total",
-                "segments listed as gaps, per rendition",
-            ),
-            (
-                "streamflow_playback_late_total",
-                "renditions that came after their deadline",
-            ),
-            (
-                "streamflow_playback_state_failures_total",
-                "playlist places that were not saved",
-            ),
-        ];
-        for (name, help) in described {
-            metrics.describe(name, help);
-        }
-        Self {
-            streams: metrics.gauge("streamflow_playback_streams", &[]),
-            gaps: metrics.counter("streamflow_playback_gaps_total", &[]),
-            late: metrics.counter("streamflow_playback_late_total", &[]),
-            state_failures: metrics.counter("streamflow_playback_state_failures_total", &[]),
-        }
-    }
-
-    fn count(&self, released: Released) {
-        self.gaps.add(released.gaps as f64);
-        self.late.add(released.late as f64);
-    }
 }
 
 #[cfg(test)]

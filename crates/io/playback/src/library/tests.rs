@@ -1,4 +1,5 @@
 use streamflow_runtime::ManualClock;
+use streamflow_storage::PutError;
 
 use super::*;
 
