@@ -6,8 +6,11 @@ mod engine;
 mod gateway;
 mod ground;
 mod ladder;
+mod orchestrator;
 mod store;
 mod transcoder;
+
+use std::path::Path;
 
 use streamflow_runtime::telemetry::{self, Logs};
 
@@ -26,6 +29,19 @@ pub(crate) struct Start {
     pub(crate) secret: Option<Secret>,
 }
 
+impl Start {
+    /// The shared secret, from its file or as it came.
+    fn secret(&self, file: Option<&Path>) -> Result<Option<Secret>, Failure> {
+        match (&self.secret, file) {
+            (Some(secret), _) => Ok(Some(secret.clone())),
+            (None, Some(file)) => Secret::read(file)
+                .map(Some)
+                .map_err(|error| Failure::usage("secret-file", error)),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
 /// Runs a role until it has drained or failed.
 pub(crate) async fn run(role: Verb, start: Start) -> anyhow::Result<()> {
     let _logs = logs(&start.config)?;
@@ -35,6 +51,7 @@ pub(crate) async fn run(role: Verb, start: Start) -> anyhow::Result<()> {
     match role {
         Verb::Up { public } => gateway::up(start, public).await,
         Verb::Gateway => gateway::run(start).await,
+        Verb::Orchestrator => orchestrator::run(start).await,
         Verb::Transcoder => transcoder::run(start).await,
         other => unreachable!("{other:?} runs no role"),
     }

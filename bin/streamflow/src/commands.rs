@@ -11,7 +11,7 @@ mod workers;
 
 use crate::assemble;
 use crate::cli::{Invocation, Verb};
-use crate::config::{Config, usual_data_dir};
+use crate::config::Config;
 use crate::control::Control;
 use crate::failure::Failure;
 
@@ -42,7 +42,7 @@ pub(crate) async fn run(invocation: Invocation) -> anyhow::Result<()> {
         Verb::Workers(verb) => workers::run(&control, output, verb).await,
         Verb::Call { method, path, body } => call::run(&control, &method, &path, body).await,
         Verb::Devnet(arguments) => {
-            let data = config.node.data_dir.clone().unwrap_or_else(usual_data_dir);
+            let data = config.node.folder();
             let _logs = assemble::logs(&config)?;
             devnet::run(arguments, &data, output.json).await
         }

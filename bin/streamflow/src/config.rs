@@ -14,7 +14,7 @@ pub(crate) use key::{Key, Level};
 pub(crate) use layers::{Layers, Origin, nearest};
 pub(crate) use reference::reference;
 pub(crate) use secret::Secret;
-pub(crate) use setting::{Fallback, Ladder, MaxSessions, OrchestratorUrl};
+pub(crate) use setting::{Fallback, Ladder, MaxSessions, Misbehaviour, OrchestratorUrl};
 pub(crate) use tables::{Config, EngineTable, GatewayTable, keys};
 
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ pub(crate) fn usual_files() -> Vec<PathBuf> {
 }
 
 /// Where a node keeps its files when not told.
-pub(crate) fn usual_data_dir() -> PathBuf {
+fn usual_data_dir() -> PathBuf {
     std::env::var_os("XDG_DATA_HOME")
         .map(PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share")))

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use streamflow_admin::ErrorBody;
 use url::Url;
 
-use crate::config::{Config, Secret, usual_data_dir};
+use crate::config::{Config, Secret};
 use crate::failure::{Exit, Failure};
 use crate::node::control_file;
 
@@ -85,7 +85,7 @@ impl Control {
         Ok(Self {
             client: client.map_err(|error| Failure::new(Exit::Unexpected, "client", error))?,
             named: named.map(read).transpose()?,
-            data_dir: config.node.data_dir.clone().unwrap_or_else(usual_data_dir),
+            data_dir: config.node.folder(),
             usual: [
                 (Target::Gateway, url(config.gateway.control_addr)),
                 (Target::Orchestrator, url(config.orchestrator.control_addr)),

@@ -4,18 +4,26 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use streamflow_engine::protocol::Layer;
-use streamflow_engine::{Pool, PoolConfig, machine, measure_once};
+use streamflow_engine::{
+    Faulty, Latency, Null, Pool, PoolConfig, Transcoder, machine, measure_once,
+};
 use streamflow_runtime::Metrics;
 use streamflow_types::Profile;
 
 use super::ground::Ground;
-use crate::config::EngineTable;
+use crate::config::{EngineTable, Misbehaviour};
 use crate::failure::{Exit, Failure};
 
 /// The worker program's name, as it is built beside this one.
 const WORKER: &str = "streamflow-worker";
+
+/// How long a null engine takes and how much it claims to carry.
+const NULL_MEDIAN: Duration = Duration::from_millis(350);
+const NULL_SIGMA: f64 = 0.4;
+const NULL_SESSIONS: u32 = 1_000;
 
 /// What capacity is measured with: the outputs a stream has unless told otherwise.
 const MEASURED_LADDER: [&str; 2] = ["P240p30fps16x9", "P360p30fps16x9"];
@@ -73,6 +81,27 @@ pub(super) async fn start_measured(
     );
     pool.set_capacity(measurement.streams);
     Ok(pool)
+}
+
+/// An engine that answers without transcoding, for networks without money.
+pub(super) fn null() -> Arc<dyn Transcoder> {
+    let latency = Latency {
+        median: NULL_MEDIAN,
+        sigma: NULL_SIGMA,
+    };
+    Arc::new(Null::new(latency, rand::random(), NULL_SESSIONS))
+}
+
+/// An engine that misbehaves as told, for networks without money.
+pub(super) fn misbehaving(inner: Arc<dyn Transcoder>, how: Misbehaviour) -> Arc<dyn Transcoder> {
+    tracing::warn!(fault = %how.fault, every = how.every.get(), "this node misbehaves, as it was told");
+    // A crash is one: no drain, no goodbye.
+    let crash = || std::process::abort();
+    Arc::new(
+        Faulty::new(inner, how.fault)
+            .every(how.every)
+            .on_crash(crash),
+    )
 }
 
 fn cores(table: &EngineTable) -> Result<NonZeroU32, Failure> {

@@ -1,7 +1,6 @@
 //! What every role stands on: time, metrics, readiness, the way out, its folder, and the rules
 //! for peers and for the control API.
 
-use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use streamflow_rpc::PeerPolicy;
 use streamflow_runtime::signals::{Interrupted, Signals};
 use streamflow_runtime::{Clock, Metrics, Readiness, Shutdown, SystemClock};
 
-use crate::config::{Config, Secret, usual_data_dir};
+use crate::config::{Config, Secret};
 use crate::failure::{Exit, Failure};
 use crate::node::Place;
 
@@ -56,7 +55,7 @@ impl Ground {
                 Access::token(token.expose())
             }
         };
-        let data_dir: PathBuf = node.data_dir.clone().unwrap_or_else(usual_data_dir);
+        let data_dir = node.folder();
         Ok(Self {
             clock: Arc::new(SystemClock),
             metrics: metrics(role),

@@ -10,7 +10,7 @@ use streamflow_transcoder::{Capacity, Config, Deps, OrchestratorAddress, RunErro
 
 use super::ground::Ground;
 use super::{Start, control_port, engine};
-use crate::config::{MaxSessions, Secret};
+use crate::config::MaxSessions;
 use crate::failure::{Exit, Failure};
 use crate::ports::WhenTaken;
 
@@ -33,9 +33,12 @@ pub(super) async fn run(start: Start) -> anyhow::Result<()> {
         .block("starting", "the media workers are being started");
     let control = Arc::new(Control::new(&config.orchestrator, &ground.metrics));
     let control = control_port::start(&ground, listener, control);
-    let auto = table.capacity == MaxSessions::Auto;
-    let transcoder: Arc<dyn Transcoder> =
-        engine::start_measured(&start.config.engine, &ground, auto).await?;
+    let transcoder: Arc<dyn Transcoder> = if table.null.0 {
+        engine::null()
+    } else {
+        let auto = table.capacity == MaxSessions::Auto;
+        engine::start_measured(&start.config.engine, &ground, auto).await?
+    };
     ground.readiness.clear("starting");
     let deps = Deps {
         transcoder,
@@ -77,18 +80,10 @@ fn translate(start: &Start) -> Result<Config, Failure> {
         );
         return Err(Failure::usage("device", message).hint("use --device cpu"));
     }
-    let secret = match (&start.secret, &table.secret_file) {
-        (Some(secret), _) => secret.clone(),
-        (None, Some(file)) => {
-            Secret::read(file).map_err(|error| Failure::usage("secret-file", error))?
-        }
-        (None, None) => {
-            return Err(
-                Failure::usage("config", "a transcoder needs the orchestrator's secret")
-                    .hint("add --secret-file FILE"),
-            );
-        }
-    };
+    let secret = start.secret(table.secret_file.as_deref())?.ok_or_else(|| {
+        Failure::usage("config", "a transcoder needs the orchestrator's secret")
+            .hint("add --secret-file FILE")
+    })?;
     let secret = streamflow_transcoder::Secret::new(secret.expose())
         .map_err(|error| Failure::usage("secret-file", error))?;
     let capacity = match table.capacity {

@@ -2,9 +2,11 @@
 //! values a `Vec`.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use streamflow_engine::{Fault, ParseFaultError};
 use streamflow_runtime::telemetry::LogFormat;
 use url::Url;
 
@@ -112,6 +114,10 @@ impl Setting for Switch {
     }
 }
 
+/// The path of a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Folder(pub(crate) PathBuf);
+
 /// The address of an orchestrator, by the gateway's rule for scheme and port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OrchestratorUrl(pub(crate) Url);
@@ -133,6 +139,7 @@ macro_rules! words {
 
 words! {
     String, "TEXT", |text| Ok(text.to_owned());
+    Folder, "DIR", |text| Ok(Folder(PathBuf::from(text)));
     PathBuf, "FILE", |text| Ok(PathBuf::from(text));
     Duration, "TIME", |text| units::duration(text).map_err(|error| error.to_string());
     Bytes, "SIZE", |text| units::bytes(text).map(Bytes).map_err(|error| error.to_string());
@@ -146,7 +153,7 @@ words! {
     LogFormat, "text|json", |text| text.parse().map_err(|_| format!("{text:?} is neither text nor json"));
     MaxSessions, "N|auto", |text| MaxSessions::parse(text);
     Fallback, "network,local,passthrough", |text| Fallback::parse(text);
-    Misbehaviour, "MODE", |text| Ok(Misbehaviour(text.to_owned()));
+    Misbehaviour, "MODE", |text| Misbehaviour::parse(text);
 }
 
 /// A number of bytes.
@@ -248,9 +255,33 @@ impl Ladder {
     }
 }
 
-/// How a node of the devnet cheats; the engine knows the words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Misbehaviour(pub(crate) String);
+/// How a node of a devnet cheats: a fault, how late where it is slow, and on which jobs, as in
+/// `garbage`, `slow:1500ms`, `black@5`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Misbehaviour {
+    pub(crate) fault: Fault,
+    /// Every n-th job.
+    pub(crate) every: NonZeroU32,
+}
+
+impl Misbehaviour {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (mode, every) = match text.split_once('@') {
+            Some((mode, every)) => {
+                let refuse = |_| format!("{every:?} is no number of jobs");
+                (mode, every.parse().map_err(refuse)?)
+            }
+            None => (text, NonZeroU32::MIN),
+        };
+        let fault = match mode.strip_prefix("slow:") {
+            Some(time) => Fault::Slow(units::duration(time).map_err(|error| error.to_string())?),
+            None => mode
+                .parse()
+                .map_err(|error: ParseFaultError| error.to_string())?,
+        };
+        Ok(Self { fault, every })
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -305,5 +336,16 @@ mod tests {
             Ladder::parse("P1, P2"),
             Ladder::Presets(vec!["P1".into(), "P2".into()])
         );
+    }
+
+    #[test]
+    fn misbehaviour_names_a_fault_a_time_and_the_jobs() {
+        let slow = Misbehaviour::parse("slow:1500ms").unwrap();
+        assert_eq!(slow.fault, Fault::Slow(Duration::from_millis(1_500)));
+        let black = Misbehaviour::parse("black@5").unwrap();
+        assert_eq!((black.fault, black.every.get()), (Fault::Black, 5));
+        for wrong in ["", "slow:1500", "rude", "black@0", "black@"] {
+            assert!(Misbehaviour::parse(wrong).is_err(), "{wrong}");
+        }
     }
 }

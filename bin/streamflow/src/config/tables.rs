@@ -10,7 +10,8 @@ use url::Url;
 use super::key::{Key, Level};
 use super::layers::{ConfigError, Layers};
 use super::setting::{
-    Bytes, Fallback, Ladder, MaxSessions, Misbehaviour, OrchestratorUrl, Setting, Switch, Toggle,
+    Bytes, Fallback, Folder, Ladder, MaxSessions, Misbehaviour, OrchestratorUrl, Setting, Switch,
+    Toggle,
 };
 
 /// Declares a table: a struct of typed values, its keys, and how it is read from the layers.
@@ -56,7 +57,7 @@ table! {
         /// Network the node belongs to: offchain or devnet; payments on chain come later.
         Common network: String = "offchain";
         /// Where the node keeps its files. Default: the user's data directory.
-        Common data_dir: Option<PathBuf>;
+        Common data_dir: Option<Folder>;
         /// Bearer token of the control API, in a file only its owner may read.
         More control_token_file: Option<PathBuf>;
         /// Certificate fingerprints (SHA-256, hexadecimal) of the only peers talked to.
@@ -155,7 +156,7 @@ table! {
     /// The orchestrator: sell work.
     OrchestratorTable "orchestrator" {
         /// Address others reach it under, as https://host:8935.
-        Common service_addr: Option<Url>;
+        Common service_addr: Option<OrchestratorUrl>;
         /// Address to listen on. Default: all interfaces, port of the service address.
         Common listen: Option<SocketAddr>;
         /// Work on this machine too, without remote transcoders.
@@ -168,10 +169,16 @@ table! {
         Common control_addr: SocketAddr = "127.0.0.1:7935";
         /// Check at start that the service address leads here.
         More startup_check: Switch = "true";
-        /// Memory for segments and renditions; more spills to files.
-        More memory: Bytes = "256 MiB";
-        /// Files for what does not fit in memory.
-        More disk: Bytes = "1 GiB";
+        /// Largest segment taken; the network's limit is 300 MB.
+        More max_segment: Bytes = "32 MB";
+        /// Memory for segments being worked on; more wait at the door.
+        More source_memory: Bytes = "256 MiB";
+        /// Memory for renditions until they are fetched; beyond it the oldest go first.
+        More rendition_memory: Bytes = "256 MiB";
+        /// Further addresses of the same operator, told to gateways.
+        More node_addr: Vec<String>;
+        /// URL prefixes segments may be fetched from. Default: segments come in bodies only.
+        More fetch_allow: Vec<String>;
         /// Cheat, on a devnet.
         Hidden misbehave: Option<Misbehaviour>;
         /// Answer without transcoding, on a devnet.
@@ -194,6 +201,15 @@ table! {
         Common control_addr: SocketAddr = "127.0.0.1:6935";
         /// Answer without transcoding, on a devnet.
         Hidden null: Switch = "false";
+    }
+}
+
+impl NodeTable {
+    /// The folder of this node, or where the user's files go.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.data_dir
+            .as_ref()
+            .map_or_else(super::usual_data_dir, |folder| folder.0.clone())
     }
 }
 

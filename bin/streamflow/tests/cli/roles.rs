@@ -85,8 +85,7 @@ fn a_gateway_is_found_answers_and_drains_with_exit_0() {
         "{}",
         second.err
     );
-    terminate(&child);
-    let ran = Ran::new(child.wait_with_output().unwrap());
+    let ran = gateway.terminate();
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(
         home.run(&["status", "--data-dir", &data, "--node", "127.0.0.1:1"])
