@@ -18,7 +18,7 @@ pub use generated::*;
 
 /// Bytes that are no message of the expected kind. Peers answer these with the parser's words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
+#[error("proto: {0}")]
 pub struct DecodeError(String);
 
 /// Decodes a message.
