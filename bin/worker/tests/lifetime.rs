@@ -40,12 +40,14 @@ fn open_descriptors() -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn segments_survive_killed_and_stopped_workers_and_nothing_is_left_behind() {
-    let pool = Arc::new(Pool::start(config(2)).await.unwrap());
+    let mut config = config(2);
+    config.watchdog.silence = Duration::from_secs(1);
+    let pool = Arc::new(Pool::start(config).await.unwrap());
     let source = clip(320, 180, 60);
     exact_counts(&pool, &source).await;
     killed_at_work(&pool, Signal::KILL, 90).await;
     killed_at_work(&pool, Signal::STOP, 91).await;
-    many_segments(&pool, &source).await;
+    many_segments(&pool, &clip(160, 90, 12)).await;
     drop(pool);
     until(|| workers().is_empty()).await;
 }
