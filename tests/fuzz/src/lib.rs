@@ -1,4 +1,5 @@
 //! One target per decoder of foreign bytes, with its corpus as tests.
 
 pub mod engine;
+pub mod media;
 pub mod rtmp;

@@ -6,6 +6,7 @@
 
 pub mod codec;
 pub mod flv;
+pub mod hls_check;
 pub mod inspect;
 pub mod ladder;
 pub mod mp4;

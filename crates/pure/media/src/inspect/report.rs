@@ -215,7 +215,7 @@ impl VideoInfo {
 
     /// Whether there is a picture at all.
     pub fn has_picture(&self) -> bool {
-        !self.frames.is_empty() && self.height != 0
+        !self.frames.is_empty() && self.width != 0 && self.height != 0
     }
 
     /// Number of frames.
