@@ -3,3 +3,5 @@
 pub mod engine;
 pub mod media;
 pub mod rtmp;
+pub mod targets;
+pub mod wire;
