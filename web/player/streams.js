@@ -51,7 +51,7 @@ export function seconds(milliseconds) {
 
 export function since(milliseconds) {
   const minutes = Math.floor(milliseconds / 60000);
-  if (minutes < 1) return 'since a moment';
+  if (minutes < 1) return 'for less than a minute';
   if (minutes < 60) return `for ${minutes} min`;
   return `for ${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

@@ -140,6 +140,22 @@ async function table(page, names) {
   expect(wide <= 0, `the page is ${wide} pixels wider than the screen`);
 }
 
+/** The list of streams names this one as live and leads to it. */
+async function list(context) {
+  const page = await context.newPage();
+  await page.goto(new URL('/', url).href, { timeout: START_MS });
+  const path = new URL(url).pathname;
+  const link = page.locator(`#streams a[href="${path}"]`);
+  await link.waitFor({ timeout: 10_000 }).catch(() => {});
+  const found = await link.count() === 1;
+  if (expect(found, `the list of streams has no link to ${path}`)) {
+    const state = await link.locator('.badge').textContent();
+    expect(state === 'Live', `the list says ${state}`);
+  }
+  if (options.screenshot) await page.screenshot({ path: options.screenshot.replace(/(\.\w+)$/, '-list$1') });
+  await page.close();
+}
+
 async function restart(page) {
   console.log('ready');
   const lines = createInterface({ input: process.stdin });
@@ -198,6 +214,7 @@ async function watch(page) {
   report.notice = await page.evaluate(() => (document.getElementById('notice').hidden ? null : document.getElementById('notice-text').textContent));
   expect(report.notice === null, `the page says: ${report.notice}`);
   if (options.screenshot) await page.screenshot({ path: options.screenshot, fullPage: true });
+  await list(page.context());
   if (options['restart-after-line']) await restart(page);
 }
 

@@ -45,6 +45,9 @@ pub use view::{StreamView, VariantView};
 pub struct LibraryOptions {
     /// Streams at one time, ended ones that are still served included.
     pub max_streams: usize,
+    /// What segments last when all is as it should be. Playlists announce at least this as the
+    /// longest segment, so that a short first one does not make them change their word.
+    pub segment_duration: Duration,
     /// Write `EXT-X-ENDLIST` when a stream ends. Players then stop asking; a publisher who comes
     /// back is a new programme to them.
     pub end_list: bool,
@@ -58,6 +61,7 @@ impl Default for LibraryOptions {
     fn default() -> Self {
         Self {
             max_streams: 1_000,
+            segment_duration: Duration::from_secs(2),
             end_list: false,
             grace: Duration::from_secs(60),
             state_folder: None,
@@ -162,7 +166,10 @@ impl Library {
                 resumed: true,
             });
         }
-        let mut stream = Stream::new(self.shared.load(manifest).await);
+        let mut stream = Stream::new(
+            self.shared.load(manifest).await,
+            self.shared.options.segment_duration,
+        );
         stream.set_ladder(ladder)?;
         self.shared.make_place()?;
         let place = self.shared.next_place.fetch_add(1, Ordering::Relaxed);

@@ -8,17 +8,20 @@ mod film;
 #[path = "players/station.rs"]
 mod station;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::Body;
+use bytes::Bytes;
 use http::Request;
 use http_body_util::BodyExt;
 use serde_json::Value;
+use streamflow_media::hls_check::{HlsCheck, Rule};
+use streamflow_media::inspect::inspect;
 use streamflow_playback::{RouterOptions, router};
-use streamflow_types::{Container, SegmentNumber, SourceSegment};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 use tower::ServiceExt;
@@ -88,25 +91,7 @@ async fn ffmpeg_reads_a_rendition_across_a_gap() {
     for number in 0..4 {
         station.publish(number, false, Duration::ZERO).await;
     }
-    let lost = SourceSegment {
-        manifest: station.manifest.clone(),
-        number: SegmentNumber(4),
-        duration: Duration::from_secs(2),
-        container: Container::MpegTs,
-        bytes: film().segment("source", 4),
-        discontinuity: false,
-    };
-    let place = station
-        .library
-        .publish_source(&lost, None)
-        .await
-        .unwrap()
-        .place;
-    station
-        .library
-        .publish_gap(&station.manifest, place)
-        .await
-        .unwrap();
+    station.lose(4).await;
     station.publish(5, false, Duration::ZERO).await;
 
     let url = format!("{}/stream/bunny/240p.m3u8", station.address);
@@ -139,10 +124,84 @@ async fn ffmpeg_reads_a_rendition_across_a_gap() {
 }
 
 async fn text(station: &Station, path: &str) -> String {
+    String::from_utf8(fetch(station, path).await.to_vec()).unwrap()
+}
+
+async fn fetch(station: &Station, path: &str) -> Bytes {
     let doors = router(station.library.clone(), &RouterOptions::default());
     let request = Request::get(path).body(Body::empty()).unwrap();
-    let body = doors.oneshot(request).await.unwrap().into_body();
-    String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap()
+    let answer = doors.oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), 200, "{path}");
+    answer.into_body().collect().await.unwrap().to_bytes()
+}
+
+/// A reader that looks after every publication and fetches every segment once.
+struct StrictReader {
+    check: HlsCheck,
+    seen: BTreeSet<String>,
+}
+
+impl StrictReader {
+    async fn look(&mut self, station: &Station) {
+        let master = text(station, "/stream/bunny.m3u8").await;
+        self.check.master(&master);
+        for variant in master.lines().filter(|line| line.ends_with(".m3u8")) {
+            let media = text(station, &format!("/stream/{variant}")).await;
+            self.check.media(variant, &media);
+            let mut is_gap = false;
+            for line in media.lines() {
+                is_gap |= line == "#EXT-X-GAP";
+                if line.ends_with(".ts") && !std::mem::take(&mut is_gap) {
+                    self.look_at_segment(station, variant, line).await;
+                }
+            }
+        }
+    }
+
+    async fn look_at_segment(&mut self, station: &Station, variant: &str, uri: &str) {
+        if self.seen.insert(uri.to_owned()) {
+            let info = inspect(&fetch(station, uri).await).unwrap();
+            self.check.segment(variant, uri, &info);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_strict_reader_finds_nothing_wrong_through_gaps_and_a_return_of_the_publisher() {
+    let station = Station::open(film()).await;
+    let mut reader = StrictReader {
+        check: HlsCheck::new(),
+        seen: BTreeSet::new(),
+    };
+    for round in 0..2 {
+        station
+            .library
+            .open_stream(&station.manifest, &Film::ladder())
+            .await
+            .unwrap();
+        for number in 0..14 {
+            match number {
+                5 | 6 => station.lose(number).await,
+                _ => {
+                    station
+                        .publish(number, round > 0 && number == 0, Duration::ZERO)
+                        .await
+                }
+            }
+            reader.look(&station).await;
+        }
+        station.library.end_stream(&station.manifest).await;
+    }
+    let report = reader.check.finish();
+    // How the film's segments are packed is the test's own doing.
+    let packing = [Rule::Clock, Rule::Transport, Rule::Tables];
+    let ours = report
+        .findings
+        .iter()
+        .filter(|found| !packing.contains(&found.rule));
+    let texts: Vec<String> = ours.map(ToString::to_string).collect();
+    assert!(texts.is_empty(), "{texts:#?}");
+    assert!(report.segments >= 3 * 24 && report.playlists > 100);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

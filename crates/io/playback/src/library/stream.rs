@@ -120,9 +120,10 @@ pub(super) struct Kept {
 }
 
 impl Stream {
-    pub(super) fn new(kept: Option<Kept>) -> Self {
+    /// A stream whose segments usually last `usual`.
+    pub(super) fn new(kept: Option<Kept>, usual: Duration) -> Self {
         let kept = kept.unwrap_or_default();
-        let target = Duration::from_millis(kept.target_ms);
+        let target = Duration::from_millis(kept.target_ms).max(usual);
         let timeline = Timeline::resume(kept.released_to, kept.unfinished, kept.end);
         Self {
             source: Variant::source(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use streamflow_media::inspect::inspect;
 use streamflow_playback::{
-    DeliveryPath, Facts, Library, LibraryOptions, RenditionToPublish, RouterOptions, router,
+    DeliveryPath, Facts, Library, LibraryOptions, Place, RenditionToPublish, RouterOptions, router,
 };
 use streamflow_runtime::{Metrics, Shutdown, SystemClock};
 use streamflow_storage::SegmentStore;
@@ -57,22 +57,7 @@ impl Station {
 
     /// Publishes one segment with all its renditions.
     pub(crate) async fn publish(&self, number: u64, discontinuity: bool, delay: Duration) {
-        let bytes = self.film.segment("source", number % SEGMENTS);
-        let facts = measure(&bytes);
-        let segment = SourceSegment {
-            manifest: self.manifest.clone(),
-            number: SegmentNumber(number),
-            duration: SEGMENT_TIME,
-            container: Container::MpegTs,
-            bytes,
-            discontinuity,
-        };
-        let place = self
-            .library
-            .publish_source(&segment, facts.as_ref())
-            .await
-            .unwrap()
-            .place;
+        let place = self.source(number, discontinuity).await;
         tokio::time::sleep(delay).await;
         let renditions = Film::ladder().into_iter().map(|profile| {
             let bytes = self.film.segment(&profile.name, number % SEGMENTS);
@@ -89,6 +74,33 @@ impl Station {
             .publish_renditions(&self.manifest, place, path, made)
             .await
             .unwrap();
+    }
+
+    /// Publishes one segment that nobody could transcode.
+    pub(crate) async fn lose(&self, number: u64) {
+        let place = self.source(number, false).await;
+        self.library
+            .publish_gap(&self.manifest, place)
+            .await
+            .unwrap();
+    }
+
+    async fn source(&self, number: u64, discontinuity: bool) -> Place {
+        let bytes = self.film.segment("source", number % SEGMENTS);
+        let facts = measure(&bytes);
+        let segment = SourceSegment {
+            manifest: self.manifest.clone(),
+            number: SegmentNumber(number),
+            duration: SEGMENT_TIME,
+            container: Container::MpegTs,
+            bytes,
+            discontinuity,
+        };
+        self.library
+            .publish_source(&segment, facts.as_ref())
+            .await
+            .unwrap()
+            .place
     }
 
     /// Publishes from the film's start, in real time after the first three segments, until

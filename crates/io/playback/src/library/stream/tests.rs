@@ -10,7 +10,7 @@ struct Feed {
 
 impl Feed {
     fn new(kept: Option<Kept>) -> Self {
-        let mut stream = Stream::new(kept);
+        let mut stream = Stream::new(kept, TWO);
         let ladder =
             ["P240p30fps16x9", "P360p30fps16x9"].map(|name| Profile::preset(name).unwrap());
         stream.set_ladder(&ladder).unwrap();
@@ -272,5 +272,5 @@ fn the_target_duration_never_falls() {
     assert_eq!(feed.stream.target_s(), 5);
     feed.announce(1);
     assert_eq!(feed.stream.target_s(), 5);
-    assert_eq!(Stream::new(Some(feed.stream.kept())).target_s(), 5);
+    assert_eq!(Stream::new(Some(feed.stream.kept()), TWO).target_s(), 5);
 }
