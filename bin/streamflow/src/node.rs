@@ -36,28 +36,23 @@ impl Place {
         };
         fs::create_dir_all(&folder).map_err(fail)?;
         let path = folder.join("lock");
-        let lock = fs::OpenOptions::new()
+        let options = fs::OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
-            .open(path);
-        let mut lock = lock.map_err(fail)?;
+            .open(&path);
+        let mut lock = options.map_err(fail)?;
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-            let owner = fs::read_to_string(folder.join("lock")).unwrap_or_default();
-            let message = format!(
-                "another {role} (process {}) uses {}",
-                owner.trim(),
-                folder.display()
-            );
+            let owner = fs::read_to_string(&path).unwrap_or_default();
+            let place = folder.display();
+            let message = format!("another {role} (process {}) uses {place}", owner.trim());
             return Err(Failure::usage("data-dir-in-use", message)
                 .hint("stop it, or give this one its own --data-dir"));
         }
-        let note = || {
-            lock.set_len(0)?;
-            lock.write_all(std::process::id().to_string().as_bytes())
-        };
-        let mut note = note;
-        note().map_err(fail)?;
+        let process = std::process::id().to_string();
+        lock.set_len(0)
+            .and_then(|()| lock.write_all(process.as_bytes()))
+            .map_err(fail)?;
         Ok(Self {
             control_file: control_file(data_dir, role),
             folder,

@@ -149,6 +149,15 @@ async fn open_doors(
 ) -> Result<Listeners, Failure> {
     let (table, layers, output) = (&start.config.gateway, &start.layers, start.output);
     let origin = |key| layers.origin("gateway", key);
+    let control = control_port::open(
+        ground,
+        table.control_addr,
+        layers,
+        "gateway",
+        when_taken,
+        output,
+    )
+    .await?;
     let rtmp = listen(
         "RTMP",
         table.rtmp_addr,
@@ -165,18 +174,10 @@ async fn open_doors(
         output,
     )
     .await?;
-    let control = control_port::open(
-        ground,
-        table.control_addr,
-        layers,
-        "gateway",
-        when_taken,
-        output,
-    );
     Ok(Listeners {
         rtmp: Some(rtmp),
         http,
-        control: Some(control.await?),
+        control: Some(control),
     })
 }
 
