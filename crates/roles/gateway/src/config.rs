@@ -27,10 +27,12 @@ pub struct Config {
     pub orchestrators: Vec<Url>,
     /// Asked for orchestrators instead of the list.
     pub discovery_webhook: Option<Url>,
-    /// How long a first good answer waits for others.
+    /// While no orchestrator answered for this long, the next one in the fallback chain works.
     pub discovery_timeout: Duration,
     /// Orchestrators never used.
     pub blocked: Vec<Url>,
+    /// Further nodes of an orchestrator's operator that are asked too.
+    pub extra_nodes: usize,
     /// Oldest version of an orchestrator.
     pub min_version: Option<String>,
     /// Asked whether a stream may start.
@@ -82,6 +84,7 @@ impl Config {
             discovery_webhook: None,
             discovery_timeout: Duration::from_millis(500),
             blocked: Vec::new(),
+            extra_nodes: 0,
             min_version: None,
             auth_webhook: None,
             ladder: Ladder::default(),
@@ -118,7 +121,9 @@ impl Default for Ladder {
     /// The two outputs every node of the network makes unless told otherwise.
     fn default() -> Self {
         let names = ["P240p30fps16x9", "P360p30fps16x9"];
-        let presets = names.into_iter().filter_map(|name| Profile::preset(name).ok());
+        let presets = names
+            .into_iter()
+            .filter_map(|name| Profile::preset(name).ok());
         Self::Profiles(presets.collect())
     }
 }
@@ -147,7 +152,10 @@ impl ApiKey {
     /// Whether this is what was shown. Takes as long for a near miss as for a far one.
     pub(crate) fn matches(&self, shown: &str) -> bool {
         let (ours, theirs) = (self.0.as_bytes(), shown.as_bytes());
-        let differences = ours.iter().zip(theirs).fold(0u8, |sum, (a, b)| sum | (a ^ b));
+        let differences = ours
+            .iter()
+            .zip(theirs)
+            .fold(0u8, |sum, (a, b)| sum | (a ^ b));
         ours.len() == theirs.len() && differences == 0
     }
 }

@@ -8,34 +8,25 @@
 //! Invariants: the source of a stream is live at once, whatever becomes of its renditions; nothing
 //! that failed a check is published; a segment ends in exactly one outcome.
 
+mod api;
 mod config;
+mod control;
+mod discovery;
+mod gate;
+mod local;
+mod metrics;
+mod node;
 mod pay;
+mod registry;
+mod run;
+mod session;
+mod setup;
+mod status;
+mod stream;
+mod submit;
+mod verify;
 
 pub use config::{ApiKey, Config, Deps, Fallback, Ladder, Listeners, RunError};
+pub use discovery::{OrchestratorUrlError, orchestrator_url};
 pub use pay::{OffChain, PayError, Payer, Purchase};
-
-use streamflow_runtime::Shutdown;
-use url::Url;
-
-/// Runs a gateway until `shutdown` drains and its streams have ended, or until it stops.
-pub async fn run(
-    config: Config,
-    deps: Deps,
-    listeners: Listeners,
-    shutdown: Shutdown,
-) -> Result<(), RunError> {
-    let _ = (config, deps, listeners);
-    shutdown.draining().await;
-    Ok(())
-}
-
-/// Why a text is no address of an orchestrator.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("orchestrator {0:?}: write host, host:port or https://host:port")]
-pub struct OrchestratorUrlError(String);
-
-/// The address of an orchestrator from `host`, `host:port` or a URL: `https` unless a scheme is
-/// given, port 8935 unless one is given.
-pub fn orchestrator_url(text: &str) -> Result<Url, OrchestratorUrlError> {
-    Url::parse(text).map_err(|_| OrchestratorUrlError(text.to_owned()))
-}
+pub use run::run;

@@ -58,7 +58,10 @@ mod tests {
     #[tokio::test]
     async fn off_chain_is_nobody_and_pays_nothing() {
         let session = SessionId::from_random([1; 4]);
-        let purchase = Purchase { session: &session, work: Pixels(1) };
+        let purchase = Purchase {
+            session: &session,
+            work: Pixels(1),
+        };
         assert!(OffChain.address().is_zero());
         assert!(OffChain.sign(b"x").is_empty());
         assert_eq!(OffChain.pay(purchase).await, Ok(Vec::new()));
