@@ -17,9 +17,10 @@ pub(crate) use self::entry::is_aac;
 pub use self::entry::{Coding, SampleEntry};
 
 /// Tracks kept.
-pub const MAX_TRACKS: usize = 32;
+pub const MAX_TRACKS: usize = 8;
 
-/// Samples kept of a track: 300 s at over 400 frames a second.
+/// Samples kept of a track: 300 s at over 400 frames a second. Nor are there more than bytes in the
+/// file, so that a short file cannot claim many.
 pub const MAX_SAMPLES: usize = 1 << 17;
 
 /// Fragments read.
@@ -44,7 +45,7 @@ pub enum Mp4Error {
         problem: &'static str,
     },
     /// More samples than a segment can have.
-    #[error("track {0} has more than {MAX_SAMPLES} samples")]
+    #[error("track {0} has more than {MAX_SAMPLES} samples, or more than the file has bytes")]
     TooManySamples(u32),
     /// More fragments than a segment can have.
     #[error("more than {MAX_FRAGMENTS} fragments")]
@@ -78,6 +79,8 @@ pub struct Track<'a> {
     pub samples: Vec<Sample>,
     /// What the edit list adds to every time.
     shift: i64,
+    /// Samples it may have.
+    limit: usize,
 }
 
 /// What a track holds.
@@ -139,7 +142,7 @@ impl<'a> Mp4<'a> {
             match &child.kind {
                 b"moov" if !seen_index => {
                     seen_index = true;
-                    defaults = mp4.read_index(&child)?;
+                    defaults = mp4.read_index(&child, file.len().min(MAX_SAMPLES))?;
                 }
                 b"moof" if seen_index => {
                     fragments += 1;
@@ -158,8 +161,12 @@ impl<'a> Mp4<'a> {
         Ok(mp4)
     }
 
-    /// Reads `moov`; gives the defaults of fragments.
-    fn read_index(&mut self, moov: &Box4<'a>) -> Result<Vec<fragment::Defaults>, Mp4Error> {
+    /// Reads `moov`, with at most `limit` samples a track; gives the defaults of fragments.
+    fn read_index(
+        &mut self,
+        moov: &Box4<'a>,
+        limit: usize,
+    ) -> Result<Vec<fragment::Defaults>, Mp4Error> {
         self.index_first = true;
         let mut defaults = Vec::new();
         let mut movie_timescale = 0;
@@ -169,12 +176,55 @@ impl<'a> Mp4<'a> {
                 b"mvhd" => movie_timescale = track::movie_timescale(&child)?,
                 b"trak" if self.tracks.len() < MAX_TRACKS => {
                     let header = TrackHeader::read(&child, movie_timescale)?;
-                    self.tracks.push(header.into_track()?);
+                    self.tracks.push(header.into_track(limit)?);
                 }
                 b"mvex" => defaults = fragment::defaults(&child)?,
                 _ => {}
             }
         }
         Ok(defaults)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+        let size = u32::try_from(body.len() + 8).unwrap();
+        [&size.to_be_bytes()[..], kind, body].concat()
+    }
+
+    /// A file whose video track claims `count` samples of one byte, all in one chunk.
+    fn claiming(count: u32) -> Vec<u8> {
+        let count = count.to_be_bytes();
+        let one = [0, 0, 0, 1];
+        let stsz = boxed(b"stsz", &[&[0; 4][..], &one, &count].concat());
+        let stsc = boxed(b"stsc", &[&[0; 4][..], &one, &one, &count, &one].concat());
+        let stco = boxed(b"stco", &[&[0; 4][..], &one, &[0; 4]].concat());
+        let stbl = boxed(b"stbl", &[stsz, stsc, stco].concat());
+        let mdhd = boxed(
+            b"mdhd",
+            &[&[0; 12][..], &[0, 1, 0x5f, 0x90], &[0; 8]].concat(),
+        );
+        let hdlr = boxed(b"hdlr", &[&[0; 8][..], b"vide", &[0; 12]].concat());
+        let media = [mdhd, hdlr, boxed(b"minf", &stbl)].concat();
+        let track = boxed(b"trak", &boxed(b"mdia", &media));
+        boxed(b"moov", &track)
+    }
+
+    #[test]
+    fn a_short_file_cannot_claim_many_samples() {
+        let mp4 = claiming(100);
+        let parsed = Mp4::parse(&mp4).unwrap();
+        assert_eq!(parsed.tracks[0].samples.len(), 100);
+        assert_eq!(parsed.tracks[0].samples[99].offset, 99);
+        let error = Mp4::parse(&claiming(1000)).unwrap_err();
+        assert_eq!(error, Mp4Error::TooManySamples(0));
+    }
+
+    #[test]
+    fn a_fragment_alone_has_no_index() {
+        assert_eq!(Mp4::parse(&boxed(b"moof", &[])), Err(Mp4Error::NoIndex));
     }
 }

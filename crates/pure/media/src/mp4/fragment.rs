@@ -1,7 +1,7 @@
 //! Fragments: runs of samples behind the index.
 
 use super::boxes::{Box4, Fields};
-use super::{MAX_SAMPLES, Mp4Error, Sample, Track};
+use super::{Mp4Error, Sample, Track};
 
 /// What samples of a track are where a fragment does not say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -150,7 +150,7 @@ impl Run<'_> {
         let (_, flags) = fields.version()?;
         let count = fields.u32()?;
         let count = usize::try_from(count).unwrap_or(usize::MAX);
-        if count > MAX_SAMPLES - track.samples.len().min(MAX_SAMPLES) {
+        if count > track.limit.saturating_sub(track.samples.len()) {
             return Err(Mp4Error::TooManySamples(track.id));
         }
         let mut offset = *self.next_offset;

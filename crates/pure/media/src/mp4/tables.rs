@@ -5,7 +5,7 @@ use super::{MAX_SAMPLES, Mp4Error, Sample, Track};
 
 /// Reads all tables of `stbl` into the track's samples.
 pub(super) fn read(stbl: &Box4<'_>, track: &mut Track<'_>) -> Result<(), Mp4Error> {
-    let sizes = Sizes::read(stbl, track.id)?;
+    let sizes = Sizes::read(stbl, track)?;
     if sizes.count == 0 {
         return Ok(());
     }
@@ -26,7 +26,7 @@ struct Sizes<'a> {
 }
 
 impl<'a> Sizes<'a> {
-    fn read(stbl: &Box4<'a>, track: u32) -> Result<Self, Mp4Error> {
+    fn read(stbl: &Box4<'a>, track: &Track<'_>) -> Result<Self, Mp4Error> {
         let Some(stsz) = stbl.child(b"stsz")? else {
             return Ok(Self {
                 count: 0,
@@ -38,8 +38,8 @@ impl<'a> Sizes<'a> {
         fields.version()?;
         let fixed = fields.u32()?;
         let count = usize::try_from(fields.u32()?).unwrap_or(usize::MAX);
-        if count > MAX_SAMPLES {
-            return Err(Mp4Error::TooManySamples(track));
+        if count > track.limit {
+            return Err(Mp4Error::TooManySamples(track.id));
         }
         Ok(Self {
             count,

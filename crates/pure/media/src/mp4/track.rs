@@ -49,7 +49,7 @@ impl<'a> TrackHeader<'a> {
         Ok(header)
     }
 
-    pub(super) fn into_track(self) -> Result<Track<'a>, Mp4Error> {
+    pub(super) fn into_track(self, limit: usize) -> Result<Track<'a>, Mp4Error> {
         let mut track = Track {
             id: self.id,
             kind: self.kind,
@@ -58,6 +58,7 @@ impl<'a> TrackHeader<'a> {
             matrix: self.matrix,
             samples: Vec::new(),
             shift: self.shift,
+            limit,
         };
         let Some(stbl) = self.samples else {
             return Ok(track);

@@ -6,6 +6,7 @@ mod damaged;
 mod made;
 mod mp4;
 mod probe;
+mod rates;
 mod transport;
 
 use streamflow_media::inspect::MediaInfo;
