@@ -1,4 +1,5 @@
 //! The rules of choice give what the network's nodes give.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::num::NonZeroU64;
 use std::time::Duration;

@@ -159,9 +159,6 @@ impl PublishGate for Gate {
         let manifest = setup.manifest.clone();
         let (segments, receiver) = mpsc::channel(WAITING);
         let client = request.client.ip().to_string();
-        tracing::info!(
-            manifestID = %manifest, clientIP = %request.client.ip(), "stream begins (rtmp)"
-        );
         let opened = open_rtmp(&self.node, setup, receiver, Some(client)).await;
         let opened = opened.map_err(|error| match error {
             OpenError::InUse => Refusal::InUse,

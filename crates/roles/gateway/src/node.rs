@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use rustls_platform_verifier::BuilderVerifierExt;
 use streamflow_engine::Transcoder;
 use streamflow_playback::{Library, LibraryOptions};
 use streamflow_rpc::Clients;
@@ -21,6 +23,9 @@ use crate::submit::Means;
 
 /// Bytes are counted in pieces of this size, so that any budget fits a semaphore.
 pub(crate) const PIECE: usize = 1024;
+
+/// Dialling a webhook, TLS included.
+const WEBHOOK_DIAL_LIMIT: Duration = Duration::from_secs(3);
 
 pub(crate) struct Node {
     pub(crate) config: Config,
@@ -77,7 +82,7 @@ impl Node {
             check_ladder(profiles).map_err(|error| RunError::Ladder(error.to_string()))?;
         }
         let clients = Clients::new(&deps.peers)?;
-        let webhooks = reqwest_client()?;
+        let webhooks = webhook_client()?;
         let discovery = config
             .discovery_webhook
             .clone()
@@ -175,12 +180,19 @@ impl Node {
     }
 }
 
-/// The client of webhooks: certificates are judged as on the web, redirects are not followed.
-fn reqwest_client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
+/// The client of webhooks: it trusts what the system trusts and follows no redirects.
+fn webhook_client() -> Result<reqwest::Client, RunError> {
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(ring)
+        .with_safe_default_protocol_versions()?
+        .with_platform_verifier()?
+        .with_no_client_auth();
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
         .user_agent(concat!("streamflow/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
-        .connect_timeout(std::time::Duration::from_secs(3))
-        .build()
+        .connect_timeout(WEBHOOK_DIAL_LIMIT)
+        .build()?;
+    Ok(client)
 }

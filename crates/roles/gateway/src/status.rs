@@ -228,7 +228,7 @@ mod tests {
             (90, 10)
         );
         assert_eq!(detail.stream.segments.in_flight, 0);
-        assert_eq!(detail.stream.latency_p50_ms, Some(510));
+        assert_eq!(detail.stream.latency_p50_ms, Some(500));
         assert_eq!(detail.stream.path, WorkPath::Network);
     }
 

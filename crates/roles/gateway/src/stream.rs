@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use streamflow_admin::WorkPath;
 use streamflow_ingest::{PushAnswer, PushError};
 use streamflow_sessions::suspend::Suspensions;
 use streamflow_sessions::{
@@ -89,6 +90,8 @@ pub(crate) struct Stream {
     local_session: SessionId,
     /// The look of the latest segment; hardware sessions start anew when it changes.
     look: Option<order::Look>,
+    /// Who served the latest segment, so that a change is told once.
+    path: Option<WorkPath>,
 }
 
 impl Stream {
@@ -126,6 +129,7 @@ impl Stream {
             results: BTreeMap::new(),
             local_session: SessionId::from_random(rand::random()),
             look: None,
+            path: None,
         };
         stream.show_ladder();
         stream

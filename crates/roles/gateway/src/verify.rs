@@ -246,3 +246,155 @@ fn expected_frames(source: &VideoInfo, profile: &Profile) -> Option<u64> {
     plan.finish(source.last_duration.map(|last| last.0)).ok()?;
     Some(plan.emitted())
 }
+
+#[cfg(test)]
+mod tests {
+    use streamflow_types::{Codec, FrameRate};
+
+    use super::*;
+
+    const CLIP: &str = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../tests/media/bunny-720p30.ts"
+    );
+
+    /// A real clip stands for both: the source, and a rendition of its own size.
+    struct Case {
+        bytes: Vec<u8>,
+        source: MediaInfo,
+        profile: Profile,
+        claimed: Pixels,
+        is_clip: bool,
+    }
+
+    impl Case {
+        fn new() -> Self {
+            let bytes = std::fs::read(CLIP).unwrap();
+            let source = inspect(&bytes).unwrap();
+            let video = source.video.as_ref().unwrap();
+            let (width, height) = (video.width, video.height);
+            let claimed = Pixels::of_frames(width, height, video.frame_count()).unwrap();
+            let profile = Profile::new("same", width, height, 8_000_000, FrameRate::SOURCE);
+            Self {
+                source,
+                profile,
+                claimed,
+                bytes,
+                is_clip: false,
+            }
+        }
+
+        fn video(&mut self) -> &mut VideoInfo {
+            self.source.video.as_mut().unwrap()
+        }
+
+        fn check(&self) -> Result<(), Mismatch> {
+            let purchase = Purchase {
+                source: &self.source,
+                profile: &self.profile,
+                is_clip: self.is_clip,
+            };
+            check(&purchase, &self.bytes, self.claimed).map(|_| ())
+        }
+    }
+
+    #[test]
+    fn what_was_bought_passes() {
+        assert_eq!(Case::new().check(), Ok(()));
+    }
+
+    #[test]
+    fn another_size_codec_container_or_claim_is_fraud() {
+        let mut case = Case::new();
+        case.profile.width = 640;
+        case.profile.height = 360;
+        let mismatch = case.check().unwrap_err();
+        assert!(
+            matches!(mismatch, Mismatch::Size(_, _, 640, 360)),
+            "{mismatch}"
+        );
+        assert!(mismatch.is_fraud());
+
+        let mut case = Case::new();
+        case.profile.codec = Codec::H265;
+        assert!(matches!(case.check(), Err(m @ Mismatch::Codec(_)) if m.is_fraud()));
+
+        let mut case = Case::new();
+        case.profile.container = Some(Container::Mp4);
+        assert!(matches!(case.check(), Err(m @ Mismatch::Container { .. }) if m.is_fraud()));
+
+        let mut case = Case::new();
+        case.claimed = Pixels(case.claimed.0 + 1);
+        assert!(case.check().unwrap_err().is_fraud());
+        case.claimed = Pixels(case.claimed.0 - 2);
+        assert!(
+            !case.check().unwrap_err().is_fraud(),
+            "a modest claim is a mistake"
+        );
+    }
+
+    #[test]
+    fn one_frame_more_or_less_is_tolerated_two_are_not() {
+        let mut case = Case::new();
+        case.video().frames.pop();
+        assert_eq!(case.check(), Ok(()));
+        case.video().frames.pop();
+        assert!(matches!(case.check(), Err(Mismatch::Frames { .. })));
+        case.is_clip = true;
+        assert_eq!(case.check(), Ok(()), "of a clip that cannot be told");
+    }
+
+    #[test]
+    fn the_first_picture_stands_where_it_did_also_over_the_wrap() {
+        for (shift, is_right) in [
+            (90, true),
+            (-90, true),
+            (91, false),
+            (-91, false),
+            (1 << 33, true),
+        ] {
+            let mut case = Case::new();
+            for frame in &mut case.video().frames {
+                frame.pts = frame.pts.map(|pts| pts + Ticks(shift));
+            }
+            assert_eq!(
+                case.check().is_ok(),
+                is_right,
+                "{shift}: {:?}",
+                case.check()
+            );
+        }
+    }
+
+    #[test]
+    fn sound_is_there_exactly_when_the_source_has_it() {
+        let mut case = Case::new();
+        case.source.audio = None;
+        assert_eq!(
+            case.check(),
+            Err(Mismatch::Audio("sound the source has not"))
+        );
+    }
+
+    #[test]
+    fn too_few_too_many_and_broken_bytes_are_told_apart() {
+        let mut case = Case::new();
+        case.profile.bitrate = 1_000;
+        assert!(matches!(case.check(), Err(Mismatch::TooLarge { .. })));
+        let mut case = Case::new();
+        case.bytes.truncate(20);
+        assert_eq!(case.check(), Err(Mismatch::Empty(20)));
+        let mut case = Case::new();
+        case.bytes = vec![0xAB; 10_000];
+        assert!(matches!(case.check(), Err(Mismatch::Unreadable(_))));
+    }
+
+    #[test]
+    fn converted_rates_have_the_frames_of_the_plan() {
+        let mut case = Case::new();
+        case.profile.fps = FrameRate::whole(30);
+        assert_eq!(case.check(), Ok(()), "30 to 30");
+        case.profile.fps = FrameRate::whole(15);
+        assert!(matches!(case.check(), Err(Mismatch::Frames { .. })));
+    }
+}

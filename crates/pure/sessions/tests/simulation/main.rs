@@ -1,4 +1,5 @@
 //! A gateway's day in virtual time: streams, peers that hang, fail, crawl and cheat, under a seed.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod world;
 

@@ -127,10 +127,17 @@ impl Stream {
             .in_hand
             .get(&running.segment)
             .map(|in_hand| in_hand.order.number.0);
-        tracing::warn!(
-            manifestID = %self.setup.manifest, seqNo = number, orchestrator = %running.peer,
-            %error, "attempt failed"
-        );
+        match failure {
+            // Somebody else has room; nothing is wrong.
+            Failure::Busy { .. } => tracing::debug!(
+                manifestID = %self.setup.manifest, seqNo = number, orchestrator = %running.peer,
+                %error, "no room"
+            ),
+            _ => tracing::warn!(
+                manifestID = %self.setup.manifest, seqNo = number, orchestrator = %running.peer,
+                %error, "attempt failed"
+            ),
+        }
         self.metrics.failed(error.code());
         if let Some(in_hand) = self.in_hand.get_mut(&running.segment) {
             in_hand.code = error.code();

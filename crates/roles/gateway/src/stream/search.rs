@@ -37,7 +37,7 @@ pub(super) enum Found {
     Answer {
         url: Url,
         latency: Duration,
-        answer: Result<Session, OfferError>,
+        answer: Box<Result<Session, OfferError>>,
         is_node: bool,
     },
     /// The first good answer has waited long enough.
@@ -99,7 +99,7 @@ impl Stream {
                 is_node,
             } => {
                 self.search.pending = self.search.pending.saturating_sub(1);
-                self.take_answer(&url, latency, answer, is_node);
+                self.take_answer(&url, latency, *answer, is_node);
                 self.end_search_if_over();
             }
             Found::Company => {
@@ -148,7 +148,7 @@ impl Stream {
         let (node, job) = (self.node.clone(), self.search.job.clone());
         self.tasks.spawn(async move {
             let began = node.clock.now();
-            let answer = node.asker.ask(&url, job.as_ref(), QUERY_LIMIT).await;
+            let answer = Box::new(node.asker.ask(&url, job.as_ref(), QUERY_LIMIT).await);
             let latency = node.clock.now().saturating_duration_since(began);
             Done::Found(Box::new(Found::Answer {
                 url,

@@ -86,7 +86,7 @@ impl Stream {
         };
         self.metrics.failed(code);
         self.metrics.settled(reason.name());
-        tracing::warn!(
+        tracing::debug!(
             manifestID = %self.setup.manifest, seqNo = in_hand.order.number.0,
             reason = reason.name(), last = in_hand.code, "segment has no renditions"
         );
@@ -121,7 +121,8 @@ impl Stream {
             .transcoded(&maker, &names, took, in_hand.order.duration, pixels);
     }
 
-    fn note_settled(&self, in_hand: InHand, path: WorkPath) {
+    fn note_settled(&mut self, in_hand: InHand, path: WorkPath) {
+        self.tell_change(path, in_hand.code);
         let totals = &self.node.totals;
         match path {
             WorkPath::Passthrough => totals.failed.fetch_add(1, Ordering::Relaxed),
@@ -141,6 +142,26 @@ impl Stream {
         });
         self.metrics.success_rate(rate);
         self.node.metrics.success_rate.set(rate);
+    }
+
+    /// A stream goes down its chain and up again; that is said once for each step.
+    fn tell_change(&mut self, path: WorkPath, cause: &'static str) {
+        let old = self.path.replace(path);
+        let manifest = &self.setup.manifest;
+        match (old, path) {
+            (Some(old), new) if old == new => {}
+            (None, WorkPath::Network) => {}
+            (_, WorkPath::Network) => {
+                tracing::info!(manifestID = %manifest, "stream is transcoded by the network again");
+            }
+            (_, WorkPath::Local) if self.node.uses_network() => {
+                tracing::warn!(manifestID = %manifest, cause, "stream is transcoded here");
+            }
+            (_, WorkPath::Local) => {}
+            (_, WorkPath::Passthrough) => {
+                tracing::warn!(manifestID = %manifest, cause, "stream has its source only");
+            }
+        }
     }
 
     /// All renditions at once; where that fails, a gap.
