@@ -1,0 +1,81 @@
+//! `streamflow devnet`: a whole network on this machine, each member a process of its own that
+//! speaks the real wire. The foreground process supervises; `status`, `kill` and `down` read what it
+//! wrote into its folder.
+
+mod plan;
+mod ports;
+mod publish;
+mod state;
+mod status;
+mod supervise;
+mod up;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+/// A whole network on this machine.
+#[derive(Args, Debug)]
+pub(crate) struct DevnetArgs {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand, Debug)]
+enum Action {
+    /// Start the network and stay in front of it until Ctrl-C.
+    Up {
+        /// Orchestrators: the second is slow, the third cheats, the others are honest.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(3..=20))]
+        orchestrators: u16,
+        /// Publish this film in a loop, with the ffmpeg program.
+        #[arg(long, value_name = "FILE")]
+        video: Option<PathBuf>,
+        /// Keep the network's folder, with its logs, when it stops.
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Stop the network that runs from this data folder.
+    Down,
+    /// Who is there.
+    Status {
+        /// Wait this long until the network is ready, for example 60s.
+        #[arg(long, value_name = "TIME", value_parser = crate::units::duration)]
+        wait: Option<Duration>,
+    },
+    /// Kill one member at once (SIGKILL); it is started again after two seconds.
+    Kill {
+        /// Its name, for example orchestrator-1, or a role when there is one of it.
+        member: String,
+        /// Freeze it for this long instead (SIGSTOP, then SIGCONT).
+        #[arg(long, value_name = "TIME", value_parser = crate::units::duration)]
+        freeze: Option<Duration>,
+    },
+}
+
+/// Runs the command on the network of this data folder.
+pub(crate) async fn run(arguments: DevnetArgs, data: &Path, json: bool) -> anyhow::Result<()> {
+    let folder = state::folder(data);
+    match arguments.action {
+        Action::Up {
+            orchestrators,
+            video,
+            keep,
+        } => {
+            up::run(
+                up::Options {
+                    orchestrators,
+                    video,
+                    keep,
+                    json,
+                },
+                &folder,
+            )
+            .await
+        }
+        Action::Down => status::down(&folder).await,
+        Action::Status { wait } => status::status(&folder, wait, json).await,
+        Action::Kill { member, freeze } => status::kill(&folder, &member, freeze).await,
+    }
+}

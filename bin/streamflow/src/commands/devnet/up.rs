@@ -1,0 +1,154 @@
+//! `devnet up`: lays the network out, starts it, keeps it alive, stops it in order.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::sleep;
+
+use super::plan::{self, LADDER, Plan, STREAM};
+use super::ports::FreePorts;
+use super::publish::{self, Publisher};
+use super::state::State;
+use super::supervise::Supervisor;
+
+/// How long the members may take until all are ready.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Time between two looks at the members.
+const TEND_EVERY: Duration = Duration::from_millis(200);
+
+/// What to start.
+pub(super) struct Options {
+    pub(super) orchestrators: u16,
+    pub(super) video: Option<PathBuf>,
+    pub(super) keep: bool,
+    pub(super) json: bool,
+}
+
+/// Runs the network until a signal, then drains it.
+pub(super) async fn run(mut options: Options, folder: &Path) -> anyhow::Result<()> {
+    if let Some(running) = State::read(folder)? {
+        bail!(
+            "a network runs from {} already (process {}); stop it with `streamflow devnet down`",
+            folder.display(),
+            running.supervisor
+        );
+    }
+    if let Some(film) = options.video.as_ref().filter(|film| !film.is_file()) {
+        bail!("{} is no file", film.display());
+    }
+    fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    // Taken before anything starts, so that a signal during the start stops it in order too.
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+
+    if let Some(film) = &options.video {
+        options.video = Some(publish::loopable(film, folder).await?);
+    }
+    let plan = lay_out(&options, folder)?;
+    let state = describe(&plan);
+    let publish = state.publish.clone();
+    let program = std::env::current_exe().context("where this program is")?;
+    let mut network = Supervisor::start(program, folder, plan.processes, state)?;
+    let mut publisher = None;
+    let outcome = tokio::select! {
+        outcome = serve(&mut network, &mut publisher, &options, &publish) => outcome,
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    };
+    eprintln!("stopping the network");
+    if let Some(publisher) = publisher {
+        publisher.stop().await;
+    }
+    let stopped = network.stop().await;
+    if !options.keep && outcome.is_ok() && stopped.is_ok() {
+        let _ = fs::remove_dir_all(folder);
+    }
+    outcome.and(stopped)
+}
+
+fn lay_out(options: &Options, folder: &Path) -> anyhow::Result<Plan> {
+    let ladder_file = folder.join("ladder.json");
+    fs::write(&ladder_file, plan::ladder_json(&LADDER))?;
+    let secret_file = folder.join("secret");
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&secret_file)
+        .with_context(|| secret_file.display().to_string())?;
+    file.write_all(hex::encode(rand::random::<[u8; 16]>()).as_bytes())?;
+    plan::lay_out(
+        folder,
+        options.orchestrators,
+        &ladder_file,
+        &secret_file,
+        &mut FreePorts::default(),
+    )
+}
+
+fn describe(plan: &Plan) -> State {
+    let http = format!("http://127.0.0.1:{}", plan.http);
+    State {
+        supervisor: std::process::id(),
+        publish: format!("rtmp://127.0.0.1:{}/live/{STREAM}", plan.rtmp),
+        player: format!("{http}/play/{STREAM}"),
+        playlist: format!("{http}/stream/{STREAM}.m3u8"),
+        ladder: LADDER.iter().map(|(name, ..)| (*name).to_owned()).collect(),
+        ready: false,
+        members: Vec::new(),
+    }
+}
+
+/// Never ends by itself: the caller's signals do.
+async fn serve(
+    network: &mut Supervisor,
+    publisher: &mut Option<Publisher>,
+    options: &Options,
+    publish: &str,
+) -> anyhow::Result<()> {
+    network.wait_until_ready(START_PATIENCE).await?;
+    if let Some(film) = &options.video {
+        *publisher = Some(Publisher::start(film, publish)?);
+    }
+    announce(network.state(), options)?;
+    loop {
+        network.tend()?;
+        if let (Some(film), Some(running)) = (&options.video, publisher.as_mut())
+            && running.has_ended()
+        {
+            tracing::warn!("the publisher is gone; starting it again");
+            *running = Publisher::start(film, publish)?;
+        }
+        sleep(TEND_EVERY).await;
+    }
+}
+
+fn announce(state: &State, options: &Options) -> anyhow::Result<()> {
+    if options.json {
+        println!(
+            "{}",
+            serde_json::json!({"ok": true, "data": state, "warnings": []})
+        );
+        return Ok(());
+    }
+    println!("{}", super::status::table(state));
+    if options.video.is_some() {
+        println!("the film plays at   {}", state.player);
+    } else {
+        println!(
+            "publish to          {}   (OBS: server rtmp://…/live, key {STREAM})",
+            state.publish
+        );
+        println!("and watch at        {}", state.player);
+    }
+    println!("kill a member with  streamflow devnet kill orchestrator-1");
+    println!("Ctrl-C stops the network");
+    Ok(())
+}
