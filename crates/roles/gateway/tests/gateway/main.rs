@@ -7,6 +7,7 @@ mod control;
 mod fallback;
 mod faults;
 mod media;
+mod network;
 mod node;
 mod orchestrator;
 mod publish;

@@ -9,7 +9,7 @@ use crate::node::{Gateway, eventually};
 use crate::orchestrator::{Behaviour, Orchestrator};
 
 /// Publishes the film once, as fast as it plays or at once.
-async fn publish(gateway: &Gateway, name: &str, live: bool) -> bool {
+pub(crate) async fn publish(gateway: &Gateway, name: &str, live: bool) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("film.ts");
     write_film(&path);
