@@ -1,10 +1,15 @@
 //! Runs the program in a home of its own, without the environment of whoever runs the tests.
 
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+/// Longest run of a program that ends by itself.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// A home directory with nothing in it.
 pub(crate) struct Home {
@@ -48,8 +53,22 @@ impl Home {
         command
     }
 
+    /// Runs it to its end, or kills it when that does not come.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
-        Ran::new(self.command(arguments).output().unwrap())
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        let (done, waiting) = mpsc::channel::<()>();
+        let watchdog = std::thread::spawn(move || {
+            if waiting.recv_timeout(LIMIT) == Err(mpsc::RecvTimeoutError::Timeout) {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        });
+        let ran = Ran::new(child.wait_with_output().unwrap());
+        drop(done);
+        watchdog.join().unwrap();
+        ran
     }
 }
 

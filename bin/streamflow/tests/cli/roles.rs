@@ -55,11 +55,14 @@ impl Drop for Started {
     }
 }
 
-/// Asks until the node answers.
+/// Asks until the gateway that notes itself in this folder answers: others of this machine may
+/// be on the usual ports.
 fn await_status(home: &Home, data: &str) -> serde_json::Value {
     let until = Instant::now() + Duration::from_secs(20);
     loop {
-        let ran = home.run(&["status", "--json", "--data-dir", data]);
+        let noted = std::fs::read_to_string(format!("{data}/gateway/control.url"));
+        let node = noted.unwrap_or_else(|_| "http://127.0.0.1:1".to_owned());
+        let ran = home.run(&["status", "--json", "--node", node.trim()]);
         if ran.code == 0 {
             return ran.json()["data"][0].clone();
         }
@@ -131,6 +134,8 @@ fn a_taken_port_is_exit_2_and_names_its_owner() {
         "passthrough",
         "--rtmp-addr",
         &address,
+        "--control-addr",
+        "127.0.0.1:0",
         "--json",
     ];
     let ran = home.run(&arguments);
