@@ -10,6 +10,7 @@ use streamflow_ingest::{push, rtmp};
 use streamflow_playback::RouterOptions;
 use streamflow_rpc::{ServerLimits, serve};
 use streamflow_runtime::{Shutdown, supervise};
+use streamflow_types::MAX_SEGMENT_BYTES;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use url::Url;
@@ -43,7 +44,12 @@ pub async fn run(
     let library_over = late.child();
     let (library, its_end) = (node.library.clone(), library_over.clone());
     tasks.spawn(async move { library.run(its_end).await });
-    let door = push::Door::new(Arc::new(gate.clone()), push::Limits::default());
+    let limits = push::Limits {
+        // Less could never take in the largest segment.
+        bytes_in_flight: node.config.bytes_in_flight.max(MAX_SEGMENT_BYTES),
+        ..push::Limits::default()
+    };
+    let door = push::Door::new(Arc::new(gate.clone()), limits);
     let router = http_router(&node, &gate, &door, &addresses);
     tasks.spawn(serve_on(listeners.http, router, late.clone()));
     if let Some(listener) = listeners.control {
