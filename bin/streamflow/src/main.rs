@@ -25,6 +25,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args_os()
         .map(|argument| argument.to_string_lossy().into_owned())
         .collect();
+    commands::devnet::follow_supervisor(std::env::var_os(commands::devnet::MEMBER).is_some());
     // Fails only when called twice.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let invocation = match cli::read(&arguments, |name| std::env::var(name).ok()) {

@@ -15,6 +15,18 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
+/// Set in the environment of every member of a network.
+pub(crate) const MEMBER: &str = "STREAMFLOW_DEVNET_MEMBER";
+
+/// Lets a member drain when its supervisor is gone, however that went.
+pub(crate) fn follow_supervisor(is_member: bool) {
+    if is_member {
+        // Without it a killed supervisor leaves its network running: a nuisance, no fault.
+        let _ =
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
+    }
+}
+
 /// A whole network on this machine.
 #[derive(Args, Debug)]
 pub(crate) struct DevnetArgs {

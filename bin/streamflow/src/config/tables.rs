@@ -164,13 +164,13 @@ table! {
         /// Secret remote transcoders show, in a file only its owner may read.
         Common secret_file: Option<PathBuf>;
         /// Sessions at once: a number, or auto for what the transcoders carry.
-        Common max_sessions: MaxSessions = "10";
+        Common max_sessions: MaxSessions = "auto";
         /// Control API and metrics.
         Common control_addr: SocketAddr = "127.0.0.1:7935";
         /// Check at start that the service address leads here.
         More startup_check: Switch = "true";
-        /// Largest segment taken; the network's limit is 300 MB.
-        More max_segment: Bytes = "32 MB";
+        /// Largest segment taken; more than the network's limit is never taken.
+        More max_segment: Bytes = "300 MB";
         /// Memory for segments being worked on; more wait at the door.
         More source_memory: Bytes = "256 MiB";
         /// Memory for renditions until they are fetched; beyond it the oldest go first.

@@ -117,14 +117,11 @@ async fn watch(node: Arc<Node>, shutdown: Shutdown) {
 }
 
 async fn serve_on(listener: TcpListener, router: Router, shutdown: Shutdown) {
-    serve(
-        listener,
-        None,
-        router,
-        ServerLimits::of_this_machine(),
-        shutdown,
-    )
-    .await;
+    let limits = ServerLimits {
+        serve_after_close: true,
+        ..ServerLimits::of_this_machine()
+    };
+    serve(listener, None, router, limits, shutdown).await;
 }
 
 fn http_router(node: &Arc<Node>, gate: &Gate, door: &push::Door, addresses: &Addresses) -> Router {

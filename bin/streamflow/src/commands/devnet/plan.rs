@@ -11,6 +11,9 @@ pub(super) const LADDER: [(&str, u32, u32, u32); 3] = [
     ("240p", 426, 240, 400_000),
 ];
 
+/// Sessions each orchestrator and transcoder takes.
+const SESSIONS: u32 = 8;
+
 /// The name the film is published under.
 pub(super) const STREAM: &str = "demo";
 
@@ -111,6 +114,7 @@ fn orchestrator(
         format!("https://127.0.0.1:{service}"),
     ]);
     arguments.extend(["--listen".into(), format!("127.0.0.1:{service}")]);
+    arguments.extend(["--max-sessions".into(), SESSIONS.to_string()]);
     match manner {
         Manner::Honest => {
             arguments.extend(["--secret-file".into(), secret_file.display().to_string()]);
@@ -155,6 +159,8 @@ fn transcoder(
     let mut arguments = node(folder, name, "transcoder", control);
     arguments.extend(["--orch".into(), format!("127.0.0.1:{orchestrator}")]);
     arguments.extend(["--secret-file".into(), secret_file.display().to_string()]);
+    // Members measured all at once would each find a busy machine.
+    arguments.extend(["--capacity".into(), SESSIONS.to_string()]);
     let member = Member {
         name: name.to_owned(),
         role: Role::Transcoder,

@@ -17,7 +17,7 @@ use super::state::{Member, State};
 const RESTART_AFTER: Duration = Duration::from_secs(2);
 
 /// How long a process may take to drain before it is killed.
-const DRAIN: Duration = Duration::from_secs(15);
+const DRAIN: Duration = Duration::from_secs(35);
 
 /// Log files are started anew beyond this, so that a network left running does not fill the disk.
 const MAX_LOG_BYTES: u64 = 64 << 20;
@@ -158,6 +158,7 @@ impl Supervisor {
         let log = self.open_log(name)?;
         Command::new(&self.program)
             .args(&process.arguments)
+            .env(super::MEMBER, "1")
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

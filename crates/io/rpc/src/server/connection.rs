@@ -120,7 +120,7 @@ async fn serve_requests<S>(
     let answering = pulse.clone();
     let service =
         service_fn(move |request| answer(request, peer, router.clone(), answering.clone()));
-    let builder = builder();
+    let builder = builder(&limits);
     let mut connection = std::pin::pin!(builder.serve_connection(io, service));
     let mut checks = tokio::time::interval(CHECK_INTERVAL);
     loop {
@@ -159,13 +159,14 @@ async fn serve_requests<S>(
     }
 }
 
-fn builder() -> auto::Builder<TokioExecutor> {
+fn builder(limits: &ServerLimits) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
         // The pulse knows waiting for a request from waiting for the rest of one; this does not.
         .header_read_timeout(None)
+        .half_close(limits.serve_after_close)
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(CONCURRENT_STREAMS)

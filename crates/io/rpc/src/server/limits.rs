@@ -28,6 +28,10 @@ pub struct ServerLimits {
     pub idle_timeout: Duration,
     /// A client that takes none of its answer for this long loses its connection.
     pub write_timeout: Duration,
+    /// Whether a client on HTTP/1.1 that closed its side after its request is still served. Some
+    /// publishers send a segment and leave at once; without this what they sent last is lost. With
+    /// it, a client that gave up is noticed only when it is written to.
+    pub serve_after_close: bool,
 }
 
 impl ServerLimits {
@@ -44,6 +48,7 @@ impl ServerLimits {
             header_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(600),
             write_timeout: Duration::from_secs(60),
+            serve_after_close: false,
         }
     }
 }

@@ -16,6 +16,7 @@ fn quick() -> ServerLimits {
         header_timeout: Duration::from_millis(500),
         idle_timeout: Duration::from_secs(3),
         write_timeout: Duration::from_secs(1),
+        serve_after_close: false,
     }
 }
 
