@@ -12,6 +12,8 @@ mod transcoder;
 
 use std::path::Path;
 
+pub(crate) use engine::speed;
+
 use streamflow_runtime::telemetry::{self, Logs};
 
 use crate::cli::Verb;

@@ -41,6 +41,19 @@ pub fn clip() -> PathBuf {
     root().join("tests/media/bunny-720p30.ts")
 }
 
+/// The clip as a file that loops without a seam, which a transport stream does not.
+pub fn looping_clip(folder: &Path) -> anyhow::Result<PathBuf> {
+    let film = folder.join("film.mp4");
+    let status = std::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-y", "-i"])
+        .arg(clip())
+        .args(["-c", "copy"])
+        .arg(&film)
+        .status()?;
+    anyhow::ensure!(status.success(), "ffmpeg could not rewrite the clip");
+    Ok(film)
+}
+
 /// What `devnet status --json` says.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Description {

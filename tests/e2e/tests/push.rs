@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use streamflow_e2e::network::{Network, clip};
+use streamflow_e2e::network::{Network, clip, looping_clip};
 
 /// Cuts the clip into its two segments.
 fn segments(folder: &Path) -> Vec<std::path::PathBuf> {
@@ -156,9 +156,10 @@ fn frames(file: &Path) -> usize {
 /// ffmpeg's HLS output writes each segment to the gateway; the ladder plays as ffprobe reads it.
 fn push_with_ffmpeg(gateway: &str, ladder: &[String]) {
     let folder = tempfile::tempdir().unwrap();
+    let film = looping_clip(folder.path()).unwrap();
     let status = Command::new("ffmpeg")
         .args(["-v", "error", "-nostdin", "-re", "-stream_loop", "2", "-i"])
-        .arg(clip())
+        .arg(&film)
         .args([
             "-c",
             "copy",

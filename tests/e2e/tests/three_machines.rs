@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use streamflow_e2e::network::{clip, program};
+use streamflow_e2e::network::{looping_clip, program};
 
 /// The machines and their addresses on the bridge between them.
 const MACHINES: [(&str, &str); 3] = [
@@ -98,12 +98,10 @@ fn three_machines_make_a_network_with_the_commands_of_the_readme() {
             "-1",
             "-i",
         ])
-        .arg(clip())
+        .arg(looping_clip(data.path()).unwrap())
         .args([
             "-c",
             "copy",
-            "-bsf:a",
-            "aac_adtstoasc",
             "-f",
             "flv",
             "rtmp://127.0.0.1:1935/live/three",

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use streamflow_engine::protocol::Layer;
 use streamflow_engine::{
-    Faulty, Latency, Null, Pool, PoolConfig, Transcoder, machine, measure_once,
+    Faulty, Latency, Measurement, Null, Pool, PoolConfig, Transcoder, machine, measure,
+    measure_once,
 };
 use streamflow_runtime::Metrics;
 use streamflow_types::Profile;
@@ -81,6 +82,14 @@ pub(super) async fn start_measured(
     );
     pool.set_capacity(measurement.streams);
     Ok(pool)
+}
+
+/// How fast this machine makes a ladder, with the engine's own settings.
+pub(crate) async fn speed(table: &EngineTable, ladder: &[Profile]) -> Result<Measurement, Failure> {
+    let pool = start(table, &Metrics::new()).await?;
+    measure(pool.as_ref(), ladder, cores(table)?)
+        .await
+        .map_err(|error| Failure::new(Exit::Precondition, "engine", error_chain(&error)))
 }
 
 /// An engine that answers without transcoding, for networks without money.

@@ -2,6 +2,7 @@
 //! speaks the real wire. The foreground process supervises; `status`, `kill` and `down` read what it
 //! wrote into its folder.
 
+mod ladder;
 mod plan;
 mod ports;
 mod publish;
@@ -14,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+
+use crate::config::EngineTable;
 
 /// Set in the environment of every member of a network.
 pub(crate) const MEMBER: &str = "STREAMFLOW_DEVNET_MEMBER";
@@ -67,7 +70,12 @@ enum Action {
 }
 
 /// Runs the command on the network of this data folder.
-pub(crate) async fn run(arguments: DevnetArgs, data: &Path, json: bool) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    arguments: DevnetArgs,
+    engine: &EngineTable,
+    data: &Path,
+    json: bool,
+) -> anyhow::Result<()> {
     let folder = state::folder(data);
     match arguments.action {
         Action::Up {
@@ -82,6 +90,7 @@ pub(crate) async fn run(arguments: DevnetArgs, data: &Path, json: bool) -> anyho
                     keep,
                     json,
                 },
+                engine,
                 &folder,
             )
             .await

@@ -4,13 +4,6 @@ use std::path::Path;
 
 use super::state::{Member, Role};
 
-/// The ladder of the network's stream: (name, width, height, bits a second). Source timing is kept.
-pub(super) const LADDER: [(&str, u32, u32, u32); 3] = [
-    ("480p", 854, 480, 1_200_000),
-    ("360p", 640, 360, 800_000),
-    ("240p", 426, 240, 400_000),
-];
-
 /// Sessions each orchestrator and transcoder takes.
 const SESSIONS: u32 = 8;
 
@@ -207,19 +200,6 @@ fn node(folder: &Path, name: &str, verb: &str, control: u16) -> Vec<String> {
     ]
 }
 
-/// The ladder as the JSON file a gateway reads.
-pub(super) fn ladder_json(ladder: &[(&str, u32, u32, u32)]) -> String {
-    let profiles: Vec<_> = ladder
-        .iter()
-        .map(|(name, width, height, bitrate)| {
-            serde_json::json!({
-                "name": name, "width": width, "height": height, "bitrate": bitrate, "fps": 0
-            })
-        })
-        .collect();
-    serde_json::Value::from(profiles).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,10 +228,5 @@ mod tests {
             gateway.arguments.iter().filter(|a| *a == "--orch").count(),
             4
         );
-    }
-
-    #[test]
-    fn the_ladder_file_keeps_source_timing() {
-        assert!(ladder_json(&LADDER).contains(r#""fps":0"#));
     }
 }

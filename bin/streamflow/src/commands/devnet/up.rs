@@ -10,11 +10,13 @@ use anyhow::{Context, bail};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
-use super::plan::{self, LADDER, Plan, STREAM};
+use super::ladder::{self, Rung};
+use super::plan::{self, Plan, STREAM};
 use super::ports::FreePorts;
 use super::publish::{self, Publisher};
 use super::state::State;
 use super::supervise::Supervisor;
+use crate::config::EngineTable;
 
 /// How long the members may take until all are ready.
 const START_PATIENCE: Duration = Duration::from_secs(60);
@@ -31,7 +33,11 @@ pub(super) struct Options {
 }
 
 /// Runs the network until a signal, then drains it.
-pub(super) async fn run(mut options: Options, folder: &Path) -> anyhow::Result<()> {
+pub(super) async fn run(
+    mut options: Options,
+    engine: &EngineTable,
+    folder: &Path,
+) -> anyhow::Result<()> {
     if let Some(running) = State::read(folder)? {
         bail!(
             "a network runs from {} already (process {}); stop it with `streamflow devnet down`",
@@ -50,8 +56,9 @@ pub(super) async fn run(mut options: Options, folder: &Path) -> anyhow::Result<(
     if let Some(film) = &options.video {
         options.video = Some(publish::loopable(film, folder).await?);
     }
-    let plan = lay_out(&options, folder)?;
-    let state = describe(&plan);
+    let ladder = ladder::that_fits(engine).await?;
+    let plan = lay_out(&options, ladder, folder)?;
+    let state = describe(&plan, ladder);
     let publish = state.publish.clone();
     let program = std::env::current_exe().context("where this program is")?;
     let mut network = Supervisor::start(program, folder, plan.processes, state)?;
@@ -72,9 +79,9 @@ pub(super) async fn run(mut options: Options, folder: &Path) -> anyhow::Result<(
     outcome.and(stopped)
 }
 
-fn lay_out(options: &Options, folder: &Path) -> anyhow::Result<Plan> {
+fn lay_out(options: &Options, ladder: &[Rung], folder: &Path) -> anyhow::Result<Plan> {
     let ladder_file = folder.join("ladder.json");
-    fs::write(&ladder_file, plan::ladder_json(&LADDER))?;
+    fs::write(&ladder_file, ladder::json(ladder))?;
     let secret_file = folder.join("secret");
     let mut file = fs::OpenOptions::new()
         .write(true)
@@ -93,14 +100,14 @@ fn lay_out(options: &Options, folder: &Path) -> anyhow::Result<Plan> {
     )
 }
 
-fn describe(plan: &Plan) -> State {
+fn describe(plan: &Plan, ladder: &[Rung]) -> State {
     let http = format!("http://127.0.0.1:{}", plan.http);
     State {
         supervisor: std::process::id(),
         publish: format!("rtmp://127.0.0.1:{}/live/{STREAM}", plan.rtmp),
         player: format!("{http}/play/{STREAM}"),
         playlist: format!("{http}/stream/{STREAM}.m3u8"),
-        ladder: LADDER.iter().map(|(name, ..)| (*name).to_owned()).collect(),
+        ladder: ladder.iter().map(|rung| rung.name.to_owned()).collect(),
         ready: false,
         members: Vec::new(),
     }
