@@ -19,6 +19,8 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
             "--quiet",
             "--workspace",
             "--all-targets",
+            "--features",
+            "streamflow-e2e/network",
             "--",
             "-D",
             "warnings",
