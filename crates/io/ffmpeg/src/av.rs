@@ -18,7 +18,7 @@ pub(crate) use codec::{
 };
 pub(crate) use dictionary::Dictionary;
 pub(crate) use frame::{Frame, FramePool};
-pub(crate) use input::{DisplayMatrix, Input, StreamInfo, StreamKind, can_read};
+pub(crate) use input::{DisplayMatrix, Input, StreamInfo, StreamKind, can_read, quarter_turns};
 pub(crate) use output::{Output, Parameters, StreamId};
 pub(crate) use packet::Packet;
 pub(crate) use resample::Resampler;

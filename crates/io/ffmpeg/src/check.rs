@@ -38,7 +38,7 @@ pub fn decode_check(bytes: &[u8]) -> Result<DecodeReport, TranscodeFailure> {
     }
     let container = container_of(bytes).ok_or(TranscodeFailure::InvalidVideo)?;
     let max_pixels = Settings::default().max_picture_pixels;
-    let mut input = Input::open(bytes, container, max_pixels, &Cancel::default())?;
+    let mut input = Input::open(bytes, container, &[], max_pixels, &Cancel::default())?;
     let info = input
         .stream(StreamKind::Video)
         .ok_or(TranscodeFailure::InvalidVideo)?;

@@ -64,16 +64,19 @@ impl Order {
         }
         let keys =
             GopPlan::new(profile.gop, profile.fps).map_err(|_| TranscodeFailure::InvalidGop)?;
-        let encoder = match profile.codec {
-            Codec::H264 => "libx264",
-            Codec::H265 => "libx265",
-            Codec::Vp8 | Codec::Vp9 => return Err(TranscodeFailure::EncoderNotFound),
+        let container = profile.container.unwrap_or(source);
+        let encoder = match (profile.codec, container) {
+            (Codec::H264, _) => "libx264",
+            (Codec::H265, _) => "libx265",
+            (Codec::Vp9, Container::Mp4) => "libvpx-vp9",
+            // No transport stream carries them, and the library puts VP8 into no MP4.
+            (Codec::Vp8 | Codec::Vp9, _) => return Err(TranscodeFailure::UnrecognizedFormat),
         };
         let plain = matches!(
             profile.h264_profile,
             H264Profile::Baseline | H264Profile::ConstrainedHigh
         ) && profile.codec == Codec::H264;
-        let b_frames = if plain || keys == GopPlan::Intra {
+        let b_frames = if plain || keys == GopPlan::Intra || profile.codec == Codec::Vp9 {
             0
         } else {
             B_FRAMES
@@ -81,7 +84,7 @@ impl Order {
         Ok(Self {
             asked: (profile.width, profile.height),
             codec: profile.codec,
-            container: profile.container.unwrap_or(source),
+            container,
             bitrate: profile.bitrate,
             rate,
             keys,
@@ -100,22 +103,50 @@ impl Order {
             .map_err(|_| TranscodeFailure::InvalidResolution)
     }
 
+    /// Whether quality is held instead of the bit rate, which then is only a ceiling.
+    pub(crate) const fn holds_quality(&self) -> bool {
+        self.quality > 0
+    }
+
+    /// How many pictures its encoder may decode ahead at least, where the library does not tell:
+    /// x265 with references among B-frames needs two.
+    pub(crate) const fn least_reorder_depth(&self) -> u32 {
+        match (self.codec, self.b_frames) {
+            (Codec::H265, 2..) => 2,
+            (Codec::H265, depth) => depth,
+            _ => 0,
+        }
+    }
+
     /// The encoder's own options.
     pub(crate) fn options(&self, settings: &Settings) -> Result<Dictionary, TranscodeFailure> {
         let mut options = Dictionary::new();
-        options.set("preset", &settings.preset)?;
-        options.set("forced-idr", "1")?;
-        if self.quality > 0 {
-            options.set("crf", &self.quality.min(MAX_CRF).to_string())?;
-        }
+        let mut worst_quality = MAX_CRF;
         match self.codec {
             Codec::H264 => {
+                options.set("preset", &settings.preset)?;
+                options.set("forced-idr", "1")?;
                 if let Some(name) = profile_name(self.profile) {
                     options.set("profile", name)?;
                 }
             }
-            // It would write to standard error and start a pool of threads.
-            _ => options.set("x265-params", "log-level=none:pools=none:frame-threads=1")?,
+            Codec::H265 => {
+                options.set("preset", &settings.preset)?;
+                options.set("forced-idr", "1")?;
+                // It would write to standard error and start a pool of threads.
+                options.set("x265-params", "log-level=none:pools=none:frame-threads=1")?;
+            }
+            Codec::Vp8 | Codec::Vp9 => {
+                worst_quality = MAX_CQ;
+                options.set("deadline", "realtime")?;
+                options.set("cpu-used", vpx_speed(&settings.preset))?;
+                // A picture held back would come out as a packet without a place in the count.
+                options.set("lag-in-frames", "0")?;
+                options.set("auto-alt-ref", "0")?;
+            }
+        }
+        if self.quality > 0 {
+            options.set("crf", &self.quality.min(worst_quality).to_string())?;
         }
         for (name, value) in &settings.encoder_options {
             options.set(name, value)?;
@@ -139,6 +170,18 @@ impl Order {
 
 /// Largest constant-quality value of x264 and x265 at 8 bits.
 const MAX_CRF: u8 = 51;
+
+/// The same of VP9.
+const MAX_CQ: u8 = 63;
+
+/// What a preset of x264 means on libvpx's own scale, 8 being fastest.
+fn vpx_speed(preset: &str) -> &'static str {
+    match preset {
+        "ultrafast" | "superfast" | "veryfast" => "8",
+        "faster" | "fast" => "7",
+        _ => "5",
+    }
+}
 
 /// Pictures a second beyond which a guessed rate is taken for a wrong guess.
 const MAX_BELIEVED_RATE: i32 = 240;

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use streamflow_types::TranscodeFailure;
 
-use crate::av::Frame;
+use crate::av::{DisplayMatrix, Frame, quarter_turns};
 use crate::scale::Scaler;
 use crate::zimg::{Scratch, Shape};
 
@@ -71,6 +71,28 @@ pub(crate) struct Window {
     pub(crate) to: Option<i64>,
 }
 
+/// How pictures are brought upright: by us, or left to the player.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Orientation {
+    /// Quarter turns clockwise that renditions apply.
+    pub(crate) turns: u8,
+    /// What the container passes on instead.
+    pub(crate) matrix: Option<DisplayMatrix>,
+}
+
+impl Orientation {
+    /// For a source that is shown by this matrix. Pictures that are compared stay as coded.
+    pub(crate) fn of(matrix: Option<DisplayMatrix>, as_coded: bool) -> Self {
+        match matrix.as_ref().map_or(0, quarter_turns) {
+            turns if turns > 0 && !as_coded => Self {
+                turns,
+                matrix: None,
+            },
+            _ => Self { turns: 0, matrix },
+        }
+    }
+}
+
 /// A decoded picture.
 pub(crate) struct Picture {
     frame: Frame,
@@ -83,6 +105,7 @@ pub(crate) struct Picture {
     pub(crate) number: u64,
     /// Set when the job is a clip.
     pub(crate) window: Option<Window>,
+    pub(crate) orientation: Orientation,
     /// The frame as zimg reads it, where it did not already.
     base: OnceLock<Result<Frame, TranscodeFailure>>,
     scaled: Vec<OnceLock<Result<Frame, TranscodeFailure>>>,
@@ -95,6 +118,7 @@ impl Picture {
         pts: i64,
         number: u64,
         window: Option<Window>,
+        orientation: Orientation,
     ) -> Self {
         let duration = frame.duration();
         Self {
@@ -104,6 +128,7 @@ impl Picture {
             duration,
             number,
             window,
+            orientation,
             base: OnceLock::new(),
             scaled: plan.targets.iter().map(|_| OnceLock::new()).collect(),
         }

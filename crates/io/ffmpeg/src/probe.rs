@@ -125,6 +125,7 @@ fn test_clip() -> Result<Vec<u8>, ProbeError> {
         looks: Looks::of(&first),
         tick,
         bitrate: 400_000,
+        holds_quality: false,
         gop: None,
         b_frames: 2,
         threads: 1,
@@ -138,7 +139,7 @@ fn test_clip() -> Result<Vec<u8>, ProbeError> {
     };
     let mut output = Output::new(Container::MpegTs, 1 << 20, "")?;
     let stream = output.add_encoded(&encoder, tick)?;
-    output.start()?;
+    output.start(&[])?;
     for number in 0..=CLIP_FRAMES {
         if number < CLIP_FRAMES {
             let mut frame = pool.take().map_err(TranscodeFailure::from)?;

@@ -35,9 +35,7 @@ pub(crate) struct Shared<'a> {
     /// A tick of the source's video.
     pub(crate) tick: (NonZeroU32, NonZeroU32),
     pub(crate) source_rate: Option<Rational>,
-    /// Quarter turns to apply.
-    pub(crate) turns: u8,
-    /// Turns left to the player.
+    /// How pictures passed on as they are coded are to be turned.
     pub(crate) matrix: Option<DisplayMatrix>,
     pub(crate) is_clip: bool,
     pub(crate) metadata: &'a str,
@@ -125,7 +123,7 @@ impl Muxer {
         if let Some(sound) = shared.sound {
             self.sound = Some(self.output.add_copied(&sound.parameters, sound.tick)?);
         }
-        self.output.start()?;
+        self.output.start(&shared.settings.muxer_options)?;
         self.started = true;
         while let Some(packet) = self.waiting.pop_front() {
             self.sound(&packet, shared)?;
@@ -136,7 +134,11 @@ impl Muxer {
     fn start_copying(&mut self, shared: &Shared<'_>) -> Result<(), TranscodeFailure> {
         if let Some(parameters) = shared.copied {
             let tick = source_tick(shared);
-            self.video = Some((self.output.add_copied(parameters, tick)?, tick));
+            let stream = self.output.add_copied(parameters, tick)?;
+            if let Some(matrix) = &shared.matrix {
+                self.output.set_matrix(stream, matrix)?;
+            }
+            self.video = Some((stream, tick));
         }
         self.start(shared)
     }

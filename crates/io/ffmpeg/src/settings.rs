@@ -11,6 +11,15 @@ pub struct Settings {
     pub preset: String,
     /// Further encoder options by FFmpeg's names, set last. An unknown one is refused.
     pub encoder_options: Vec<(String, String)>,
+    /// Further options of the reader of inputs, by FFmpeg's names. An unknown one is refused; what
+    /// bounds the reader cannot be changed.
+    pub demuxer_options: Vec<(String, String)>,
+    /// Further options of the writer of outputs, by FFmpeg's names, set last. An unknown one is
+    /// refused.
+    pub muxer_options: Vec<(String, String)>,
+    /// Takes a segment of sound alone and answers with sound alone, as is right once a session has
+    /// had pictures. Otherwise it is no video.
+    pub sound_alone: bool,
     /// Largest input taken.
     pub max_input_bytes: usize,
     /// Longest input taken.
@@ -39,6 +48,9 @@ impl Default for Settings {
         Self {
             preset: "veryfast".to_owned(),
             encoder_options: Vec::new(),
+            demuxer_options: Vec::new(),
+            muxer_options: Vec::new(),
+            sound_alone: false,
             max_input_bytes: MAX_SEGMENT_BYTES,
             max_input_duration: MAX_SEGMENT_DURATION,
             max_picture_side: 4096,

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use streamflow_media::plan::timestamps::FrameTimes;
-use streamflow_types::{Clip, Pixels, TranscodeFailure, VideoMode};
+use streamflow_types::{Pixels, TranscodeFailure, VideoMode, Work};
 
 use crate::av::{Decoder, Frame, Input, Packet, StreamInfo, rational, rescale};
 use crate::control::Turn;
 use crate::feed::{Feed, Item};
 use crate::order::Order;
-use crate::picture::{Picture, Size, SizePlan, Window};
+use crate::picture::{Orientation, Picture, Size, SizePlan, Window};
 use crate::product::{StageTimes, timed};
 use crate::settings::Settings;
 use crate::sound::Sound;
@@ -51,8 +51,13 @@ pub(crate) struct Video {
     plan: Option<Arc<SizePlan>>,
     resizes: u32,
     clip: Option<ClipTicks>,
-    /// Quarter turns that renditions will apply.
-    turns: u8,
+    /// Whether pictures stay as they are coded, whatever is said of showing them.
+    as_coded: bool,
+    /// Settled by the first picture: it holds for the segment.
+    orientation: Option<Orientation>,
+    /// Packets given to the decoder, and whether one of them was a place to start from.
+    packets: u64,
+    has_key: bool,
     decoded: Decoded,
 }
 
@@ -72,16 +77,14 @@ impl Video {
     pub(crate) fn open(
         input: &Input<'_>,
         info: StreamInfo,
-        mode: VideoMode,
-        clip: Option<Clip>,
-        turns: u8,
+        work: &Work,
         settings: &Settings,
     ) -> Result<Self, TranscodeFailure> {
         let ticks = |time: Duration| {
             let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
             rescale(micros, rational(1, 1_000_000), info.time_base)
         };
-        let decoder = match mode {
+        let decoder = match work.video {
             VideoMode::Encode => Some(Decoder::open(
                 input,
                 &info,
@@ -101,16 +104,27 @@ impl Video {
             ),
             plan: None,
             resizes: 0,
-            clip: clip.map(|clip| ClipTicks {
+            clip: work.clip.map(|clip| ClipTicks {
                 from: ticks(clip.from),
                 to: clip.to.map(ticks),
                 base: None,
                 first: None,
             }),
-            turns,
+            as_coded: work.signature,
+            orientation: None,
+            packets: 0,
+            has_key: false,
             decoded: Decoded::default(),
             info,
         })
+    }
+
+    /// Whether there was a place to start decoding from.
+    fn check_keys(&self) -> Result<(), TranscodeFailure> {
+        if self.decoder.is_some() && self.decoded.frames == 0 && self.packets > 0 && !self.has_key {
+            return Err(TranscodeFailure::NoKeyframes);
+        }
+        Ok(())
     }
 
     /// A tick of the source as a ratio of positive numbers.
@@ -138,6 +152,9 @@ impl Source<'_, '_> {
             self.take(&packet, turn, &mut stages)?;
         }
         self.decode(None, turn, &mut stages)?;
+        if let Some(video) = &self.video {
+            video.check_keys()?;
+        }
         if let Some(sound) = &mut self.sound {
             for packet in timed(&mut stages.encode, || sound.finish())? {
                 give_all(self.feeds, turn, || Item::Sound(Arc::clone(&packet)))?;
@@ -160,9 +177,11 @@ impl Source<'_, '_> {
         turn: &mut Turn<'_>,
         stages: &mut StageTimes,
     ) -> Result<(), TranscodeFailure> {
-        if let Some(video) = &self.video
+        if let Some(video) = &mut self.video
             && packet.stream() == video.info.index
         {
+            video.packets += 1;
+            video.has_key |= packet.is_key();
             if video.decoder.is_some() {
                 return self.decode(Some(packet), turn, stages);
             }
@@ -237,6 +256,9 @@ impl Source<'_, '_> {
         };
         let size = (frame.width(), frame.height());
         check_size(size, self.settings)?;
+        let orientation = *video.orientation.get_or_insert_with(|| {
+            Orientation::of(video.info.matrix.or_else(|| frame.matrix()), video.as_coded)
+        });
         video.decoded.frames += 1;
         let pixels = Pixels::of_frames(size.0, size.1, 1).unwrap_or_default();
         video.decoded.pixels = video
@@ -265,10 +287,10 @@ impl Source<'_, '_> {
         }
         let plan = match &video.plan {
             Some(plan) if plan.source() == size => Arc::clone(plan),
-            _ => plan_sizes(video, self.orders, size)?,
+            _ => plan_sizes(video, self.orders, size, orientation)?,
         };
         let number = video.decoded.frames;
-        let picture = Arc::new(Picture::new(frame, &plan, pts, number, window));
+        let picture = Arc::new(Picture::new(frame, &plan, pts, number, window, orientation));
         give_all(self.feeds, turn, || Item::Picture(Arc::clone(&picture)))
     }
 
@@ -292,13 +314,14 @@ fn plan_sizes(
     video: &mut Video,
     orders: &[Order],
     size: Size,
+    orientation: Orientation,
 ) -> Result<Arc<SizePlan>, TranscodeFailure> {
     video.resizes += 1;
     if video.resizes > MAX_RESIZES {
         return Err(TranscodeFailure::InvalidVideo);
     }
     let swap = |size: Size| {
-        if video.turns % 2 == 1 {
+        if orientation.turns % 2 == 1 {
             (size.1, size.0)
         } else {
             size

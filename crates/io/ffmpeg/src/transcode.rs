@@ -1,10 +1,12 @@
 //! One segment to its renditions: checks, opens, starts a thread for each rendition, and puts
 //! what they made together.
 
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::thread;
 use std::time::Duration;
 
+use streamflow_media::plan::unit_order;
 use streamflow_types::{AudioMode, Container, Rendition, TranscodeFailure, VideoMode, Work};
 
 use crate::av::{self, DisplayMatrix, Input, Parameters, StreamInfo, StreamKind};
@@ -48,8 +50,9 @@ pub fn transcode(
     turn.work()?;
     let before = process_cpu();
     let mut stages = StageTimes::default();
+    let source = timed(&mut stages.open, || in_order(source, container, work));
     let opened = timed(&mut stages.open, || {
-        Job::open(source, container, work, settings, control)
+        Job::open(&source, container, work, settings, control)
     })?;
     let mut product = opened.run(work, &orders, settings, control, &stop, turn)?;
     product.stages.add(&stages);
@@ -78,6 +81,15 @@ pub(crate) fn container_of(bytes: &[u8]) -> Option<Container> {
     (0..PACKET).any(is_start).then_some(Container::MpegTs)
 }
 
+/// The source with the units of each picture in order. What cannot be put in order is judged by
+/// the demuxer; what is passed on is passed on as it is.
+fn in_order<'bytes>(source: &'bytes [u8], container: Container, work: &Work) -> Cow<'bytes, [u8]> {
+    if container != Container::MpegTs || work.video != VideoMode::Encode {
+        return Cow::Borrowed(source);
+    }
+    unit_order::repaired(source).unwrap_or(Cow::Borrowed(source))
+}
+
 /// A source that passed its checks.
 struct Job<'bytes> {
     input: Input<'bytes>,
@@ -85,7 +97,6 @@ struct Job<'bytes> {
     sound: Option<(Sound, SoundShape)>,
     copied: Option<Parameters>,
     rate: Option<av::Rational>,
-    turns: u8,
     matrix: Option<DisplayMatrix>,
     source_pixels: u64,
     duration: Duration,
@@ -101,7 +112,8 @@ impl<'bytes> Job<'bytes> {
         control: &Control,
     ) -> Result<Self, TranscodeFailure> {
         let pixels = settings.max_picture_pixels;
-        let mut input = Input::open(source, container, pixels, &control.cancel)?;
+        let options = &settings.demuxer_options;
+        let mut input = Input::open(source, container, options, pixels, &control.cancel)?;
         control.cancel.check()?;
         let duration = input.duration();
         if duration > settings.max_input_duration {
@@ -112,7 +124,14 @@ impl<'bytes> Job<'bytes> {
             VideoMode::Drop => None,
             VideoMode::Encode | VideoMode::Copy => {
                 let found = input.stream(StreamKind::Video);
-                Some(usable(found, sound_info.is_some(), container, settings)?)
+                match usable(found, sound_info.is_some(), container, settings) {
+                    Err(TranscodeFailure::InvalidVideo)
+                        if settings.sound_alone && sound_info.is_some() =>
+                    {
+                        None
+                    }
+                    usable => Some(usable?),
+                }
             }
         };
         let sound_info = sound_info.filter(|_| work.audio != AudioMode::Drop);
@@ -123,14 +142,7 @@ impl<'bytes> Job<'bytes> {
             .collect();
         input.keep_only(&keep);
         let rate = video_info.as_ref().and_then(|info| info.rate);
-        let turns = video_info.as_ref().map_or(0, |info| info.quarter_turns);
         let matrix = video_info.as_ref().and_then(|info| info.matrix);
-        // Either we turn the picture or the player does.
-        let (turns, matrix) = if work.signature || turns == 0 {
-            (0, matrix)
-        } else {
-            (turns, None)
-        };
         let copied = match (&video_info, work.video) {
             (Some(info), VideoMode::Copy) => Some(Parameters::of(&input, info)?),
             _ => None,
@@ -139,7 +151,7 @@ impl<'bytes> Job<'bytes> {
             .as_ref()
             .map_or(0, |info| u64::from(info.width) * u64::from(info.height));
         let video = video_info
-            .map(|info| Video::open(&input, info, work.video, work.clip, turns, settings))
+            .map(|info| Video::open(&input, info, work, settings))
             .transpose()?;
         let sound = sound_info
             .map(|info| open_sound(&input, info, work.audio))
@@ -150,7 +162,6 @@ impl<'bytes> Job<'bytes> {
             sound: sound.flatten(),
             copied,
             rate,
-            turns,
             matrix,
             source_pixels,
             duration,
@@ -175,11 +186,13 @@ impl<'bytes> Job<'bytes> {
             settings,
             scaler: &scaler,
             sound: shape.as_ref(),
-            video_mode: work.video,
+            video_mode: match self.video {
+                Some(_) => work.video,
+                None => VideoMode::Drop,
+            },
             copied: self.copied.as_ref(),
             tick,
             source_rate: self.rate,
-            turns: self.turns,
             matrix: self.matrix,
             is_clip: work.clip.is_some(),
             metadata: &work.metadata,
@@ -286,6 +299,7 @@ fn usable(
     settings: &Settings,
 ) -> Result<StreamInfo, TranscodeFailure> {
     match video {
+        Some(info) if !info.is_known => Err(TranscodeFailure::UnsupportedCodec),
         Some(info) if info.width > 0 && info.height > 0 && info.has_format => {
             source::check_size((info.width, info.height), settings)?;
             Ok(info)

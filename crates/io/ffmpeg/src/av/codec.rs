@@ -136,6 +136,8 @@ pub(crate) struct VideoShape {
     pub(crate) tick: Rational,
     /// Bits a second; 0 leaves it to the encoder.
     pub(crate) bitrate: u32,
+    /// The bit rate is a ceiling, not what is aimed at.
+    pub(crate) holds_quality: bool,
     /// Pictures between key frames; `None` is the encoder's default.
     pub(crate) gop: Option<u32>,
     pub(crate) b_frames: u32,
@@ -195,7 +197,9 @@ impl Encoder {
         fields.time_base = shape.tick;
         fields.framerate = super::rational(shape.tick.den, shape.tick.num);
         fields.bit_rate = i64::from(shape.bitrate);
-        fields.rc_min_rate = i64::from(shape.bitrate);
+        if !shape.holds_quality {
+            fields.rc_min_rate = i64::from(shape.bitrate);
+        }
         fields.rc_max_rate = i64::from(shape.bitrate);
         fields.rc_buffer_size = i32::try_from(shape.bitrate).unwrap_or(i32::MAX);
         if let Some(gop) = shape.gop {

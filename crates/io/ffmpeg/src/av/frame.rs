@@ -4,7 +4,7 @@ use std::slice;
 
 use ffmpeg_sys_next as ffi;
 
-use super::{NO_TIME, Refusal, check};
+use super::{DisplayMatrix, NO_TIME, Refusal, check};
 
 /// Bytes to which rows start and end: what zimg's and x264's widest instructions want.
 pub(crate) const ALIGNMENT: usize = 64;
@@ -118,6 +118,19 @@ impl Frame {
         ];
         self.fields().color_range == ffi::AVColorRange::AVCOL_RANGE_JPEG
             || jpeg.iter().any(|format| *format as i32 == self.format())
+    }
+
+    /// How it is to be turned when shown, where its stream says so picture by picture.
+    pub(crate) fn matrix(&self) -> Option<DisplayMatrix> {
+        let kind = ffi::AVFrameSideDataType::AV_FRAME_DATA_DISPLAYMATRIX;
+        // SAFETY: valid by construction; the data has the size it says, which is checked.
+        unsafe {
+            let found = ffi::av_frame_get_side_data(self.0, kind);
+            if found.is_null() || (*found).size < size_of::<DisplayMatrix>() {
+                return None;
+            }
+            Some((*found).data.cast::<DisplayMatrix>().read_unaligned())
+        }
     }
 
     /// Takes over times, colours, captions and shape of samples from another.

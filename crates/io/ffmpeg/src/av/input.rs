@@ -19,6 +19,12 @@ const READ_BLOCK: usize = 64 << 10;
 /// Streams looked at in one segment; real ones have two or three.
 const MAX_STREAMS: &str = "32";
 
+/// Decoders the library may open, all others are kept out of reach of foreign bytes. Video of
+/// other codecs is refused; sound of others can still be passed on where its container says all.
+const DECODERS: &str = "h264,hevc,vp8,vp9,libdav1d,libaom-av1,av1,\
+    aac,aac_latm,mp3float,mp3,mp2float,mp2,mp1float,mp1,ac3,eac3,opus,libopus,flac,alac,\
+    pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be";
+
 /// An open container.
 pub(crate) struct Input<'a> {
     context: *mut ffi::AVFormatContext,
@@ -46,13 +52,13 @@ pub(crate) struct StreamInfo {
     pub(crate) rate: Option<Rational>,
     pub(crate) width: u32,
     pub(crate) height: u32,
+    /// Whether it is video of a codec that jobs may bring.
+    pub(crate) is_known: bool,
     /// Whether the format of samples or pixels is known.
     pub(crate) has_format: bool,
     pub(crate) sample_rate: i32,
     pub(crate) channels: i32,
-    /// Quarter turns clockwise that make the picture stand upright.
-    pub(crate) quarter_turns: u8,
-    /// The matrix that says so.
+    /// How its pictures are to be turned when shown.
     pub(crate) matrix: Option<DisplayMatrix>,
 }
 
@@ -61,12 +67,13 @@ impl<'a> Input<'a> {
     pub(crate) fn open(
         bytes: &'a [u8],
         container: Container,
+        options: &[(String, String)],
         max_pixels: u64,
         cancel: &Cancel,
     ) -> Result<Self, TranscodeFailure> {
         let mut input = Self::attach(bytes, cancel)?;
         input
-            .read_header(container)
+            .read_header(container, options)
             .and_then(|()| input.find_streams(max_pixels))
             .map_err(|failure| match (failure, container) {
                 // Whole packets that open no stream.
@@ -122,14 +129,23 @@ impl<'a> Input<'a> {
         Ok(input)
     }
 
-    fn read_header(&mut self, container: Container) -> Result<(), TranscodeFailure> {
+    fn read_header(
+        &mut self,
+        container: Container,
+        further: &[(String, String)],
+    ) -> Result<(), TranscodeFailure> {
         let name = match container {
             Container::MpegTs => c"mpegts",
             Container::Mp4 => c"mp4",
         };
         let mut options = Dictionary::new();
+        for (name, value) in further {
+            options.set(name, value)?;
+        }
+        // Set last: what holds for foreign bytes is not open to choice.
         options.set("max_streams", MAX_STREAMS)?;
         options.set("protocol_whitelist", "")?;
+        options.set("codec_whitelist", DECODERS)?;
         if container == Container::Mp4 {
             options.set("enable_drefs", "0")?;
             options.set("use_absolute_path", "0")?;
@@ -149,7 +165,7 @@ impl<'a> Input<'a> {
             ))
             .map_err(|_| TranscodeFailure::InvalidVideo)?;
         }
-        Ok(())
+        options.all_taken()
     }
 
     /// Reads until codecs are known. Decoders opened for that are held to the picture gate too.
@@ -187,18 +203,17 @@ impl<'a> Input<'a> {
             let stream = *(*self.context).streams.add(place);
             let parameters = &*(*stream).codecpar;
             let rate = ffi::av_guess_frame_rate(self.context, stream, ptr::null_mut());
-            let matrix = matrix_of(stream);
             Some(StreamInfo {
                 index,
                 time_base: (*stream).time_base,
                 rate: (rate.num > 0 && rate.den > 0).then_some(rate),
                 width: u32::try_from(parameters.width).unwrap_or(0),
                 height: u32::try_from(parameters.height).unwrap_or(0),
+                is_known: is_known(parameters.codec_id),
                 has_format: parameters.format >= 0,
                 sample_rate: parameters.sample_rate,
                 channels: parameters.ch_layout.nb_channels,
-                quarter_turns: matrix.as_ref().map_or(0, quarter_turns),
-                matrix,
+                matrix: matrix_of(stream),
             })
         }
     }
@@ -258,11 +273,23 @@ impl Drop for Input<'_> {
     }
 }
 
+/// Whether jobs may bring video of this codec.
+const fn is_known(codec: ffi::AVCodecID) -> bool {
+    matches!(
+        codec,
+        ffi::AVCodecID::AV_CODEC_ID_H264
+            | ffi::AVCodecID::AV_CODEC_ID_HEVC
+            | ffi::AVCodecID::AV_CODEC_ID_VP8
+            | ffi::AVCodecID::AV_CODEC_ID_VP9
+            | ffi::AVCodecID::AV_CODEC_ID_AV1
+    )
+}
+
 /// How a decoded picture is to be turned and placed to be shown: nine numbers of the standard.
 pub(crate) type DisplayMatrix = [i32; 9];
 
 /// Quarter turns clockwise in a display matrix; other angles and flips count as none.
-fn quarter_turns(matrix: &DisplayMatrix) -> u8 {
+pub(crate) fn quarter_turns(matrix: &DisplayMatrix) -> u8 {
     // SAFETY: the matrix has nine numbers.
     let angle = unsafe { ffi::av_display_rotation_get(matrix.as_ptr()) };
     if !angle.is_finite() {

@@ -160,7 +160,7 @@ impl Output {
     }
 
     /// Writes the header. Streams cannot be added afterwards.
-    pub(crate) fn start(&mut self) -> Result<(), TranscodeFailure> {
+    pub(crate) fn start(&mut self, further: &[(String, String)]) -> Result<(), TranscodeFailure> {
         let mut options = Dictionary::new();
         match self.container {
             Container::MpegTs => options.set("mpegts_copyts", "1")?,
@@ -169,6 +169,9 @@ impl Output {
                 // Start offsets are kept in these; the default would round them to milliseconds.
                 options.set("movie_timescale", "90000")?;
             }
+        }
+        for (name, value) in further {
+            options.set(name, value)?;
         }
         // SAFETY: the context has its streams and its I/O.
         let started = unsafe { ffi::avformat_write_header(self.context, options.as_mut_ptr()) };

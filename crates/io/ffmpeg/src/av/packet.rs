@@ -69,6 +69,11 @@ impl Packet {
         }
     }
 
+    /// Whether decoding can start here.
+    pub(crate) fn is_key(&self) -> bool {
+        self.fields().flags & ffi::AV_PKT_FLAG_KEY != 0
+    }
+
     pub(crate) fn stream(&self) -> i32 {
         self.fields().stream_index
     }

@@ -9,7 +9,8 @@ use streamflow_types::{Container, Pixels, TranscodeFailure};
 
 use super::{Line, Muxer, Shared, source_tick};
 use crate::av::{
-    Encoder, Frame, Looks, Packet, Rational, SignatureGraph, VideoShape, rational, rescale,
+    DisplayMatrix, Encoder, Frame, Looks, Packet, Rational, SignatureGraph, VideoShape, rational,
+    rescale,
 };
 use crate::picture::{Picture, Size};
 use crate::product::{StageTimes, timed};
@@ -174,7 +175,7 @@ impl<'a> VideoLine<'a> {
             return Ok(());
         };
         let mut frame = ready.share()?;
-        self.open_for(&frame, muxer, stages)?;
+        self.open_for(&frame, picture.orientation.matrix.as_ref(), muxer, stages)?;
         self.sign(&frame, stages)?;
         let tick = self
             .encoding
@@ -202,7 +203,7 @@ impl<'a> VideoLine<'a> {
     fn make_ready(&mut self, picture: &Picture) -> Result<Frame, TranscodeFailure> {
         let shared = self.shared;
         let frame = picture.for_rendition(self.line.place, shared.scaler, &mut self.scratch)?;
-        match shared.turns {
+        match picture.orientation.turns {
             0 => Ok(frame.share()?),
             turns => shared.scaler.turn(frame, turns),
         }
@@ -224,6 +225,7 @@ impl<'a> VideoLine<'a> {
     fn open_for(
         &mut self,
         frame: &Frame,
+        matrix: Option<&DisplayMatrix>,
         muxer: &mut Muxer,
         stages: &mut StageTimes,
     ) -> Result<(), TranscodeFailure> {
@@ -239,6 +241,7 @@ impl<'a> VideoLine<'a> {
             looks: Looks::of(frame),
             tick: self.tick,
             bitrate: order.bitrate,
+            holds_quality: order.holds_quality(),
             gop: order.keys.encoder_interval(),
             b_frames: order.b_frames,
             threads: self.line.slices.max(1),
@@ -252,9 +255,10 @@ impl<'a> VideoLine<'a> {
         })?;
         if !muxer.started {
             let step = rescale(1, self.tick, self.clock);
-            self.decoding = Some(DecodeTimes::new(encoder.reorder_depth(), step));
+            let depth = encoder.reorder_depth().max(order.least_reorder_depth());
+            self.decoding = Some(DecodeTimes::new(depth, step));
             let stream = muxer.output.add_encoded(&encoder, self.clock)?;
-            if let Some(matrix) = &self.shared.matrix {
+            if let Some(matrix) = matrix {
                 muxer.output.set_matrix(stream, matrix)?;
             }
             muxer.video = Some((stream, self.clock));

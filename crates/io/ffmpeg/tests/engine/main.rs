@@ -4,8 +4,12 @@
 mod audio;
 mod bad_input;
 mod clips;
+mod codecs;
 mod counts;
 mod limits;
+mod packets;
+mod repairs;
 mod resources;
+mod session;
 mod shapes;
 mod time;
