@@ -5,3 +5,4 @@ pub mod frame_rate;
 pub mod geometry;
 pub mod gop;
 pub mod timestamps;
+pub mod unit_order;
