@@ -87,6 +87,7 @@ fn run(job: &Job) -> Result<Product, TranscodeFailure> {
         .map_err(|_| TranscodeFailure::InvalidInput)?;
     let settings = Settings {
         preset: job.spec.preset.clone(),
+        sound_alone: job.spec.had_pictures,
         ..Settings::default()
     };
     transcode(&source, &job.spec.work, &settings, &job.control)

@@ -96,6 +96,40 @@ async fn film_comes_back_in_both_containers_with_exact_counts_and_signatures() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sound_alone_is_no_first_segment_but_a_later_one() {
+    let pool = Pool::start(config(1)).await.unwrap();
+    // The tables stay and announce pictures on 0x100, but none come.
+    let sound: Bytes = FILM
+        .chunks_exact(188)
+        .filter(|packet| packet[1] & 0x1f != 1 || packet[2] != 0)
+        .flatten()
+        .copied()
+        .collect();
+    let alone = || {
+        let mut job = film(vec![Profile::new(
+            "a",
+            320,
+            180,
+            300_000,
+            FrameRate::SOURCE,
+        )]);
+        job.source = sound.clone();
+        job
+    };
+    let first = pool.transcode(alone()).await;
+    assert_eq!(first.unwrap_err(), TranscodeFailure::InvalidVideo);
+    pool.transcode(job(&clip(160, 90, 10), 1)).await.unwrap();
+    let outcome = pool.transcode(alone()).await.unwrap();
+    assert_eq!(
+        (outcome.decoded_frames, outcome.renditions[0].pixels.0),
+        (0, 0)
+    );
+    pool.end_session(&alone().session).await;
+    let first = pool.transcode(alone()).await;
+    assert_eq!(first.unwrap_err(), TranscodeFailure::InvalidVideo);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn this_machine_is_measured_in_seconds() {
     let pool = Pool::start(config(2)).await.unwrap();
     let ladder = [Profile::new("p", 426, 240, 400_000, FrameRate::SOURCE)];

@@ -11,6 +11,7 @@
 
 mod config;
 mod output;
+mod pictured;
 mod poison;
 mod process;
 mod queue;

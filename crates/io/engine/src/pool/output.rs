@@ -62,11 +62,12 @@ pub(super) struct Output {
     limits: Vec<usize>,
     signatures: bool,
     encodes: bool,
+    had_pictures: bool,
 }
 
 impl Output {
-    /// For this job, nothing yet.
-    pub(super) fn new(job: &Job) -> Self {
+    /// For this job, nothing yet. A session that had pictures may bring a segment without.
+    pub(super) fn new(job: &Job, had_pictures: bool) -> Self {
         let source = job.source.len() as u64;
         Self {
             decoded: None,
@@ -79,6 +80,7 @@ impl Output {
                 .collect(),
             signatures: job.work.signature,
             encodes: job.work.video == VideoMode::Encode,
+            had_pictures,
         }
     }
 
@@ -148,12 +150,13 @@ impl Output {
         if pixels > frames.saturating_mul(MAX_PICTURE_PIXELS) {
             return Err(missing("a possible count of decoded pixels"));
         }
+        let encodes = self.encodes && !(self.had_pictures && frames == 0);
         let mut renditions = Vec::with_capacity(self.renditions.len());
         let most = frames.saturating_mul(MAX_FRAME_RATIO).max(MAX_FRAME_RATIO);
         for (index, slot) in self.renditions.into_iter().enumerate() {
             let rendition = slot.ok_or(missing("a rendition"))?;
             let claimed = rendition.pixels.0;
-            if claimed > most.saturating_mul(MAX_PICTURE_PIXELS) || (self.encodes && claimed == 0) {
+            if claimed > most.saturating_mul(MAX_PICTURE_PIXELS) || (encodes && claimed == 0) {
                 return Err(OutputError::Pixels {
                     index,
                     decoded: frames,
@@ -227,12 +230,17 @@ mod tests {
 
     use super::*;
     use crate::card::{Card, Scene};
-    use streamflow_media::mpegts::Ticks;
+    use streamflow_media::mpegts::mux::{AccessUnit, Audio, Muxer};
+    use streamflow_media::mpegts::{Ticks, stream_type};
 
     fn output(signature: bool) -> Output {
+        output_of(signature, false)
+    }
+
+    fn output_of(signature: bool, had_pictures: bool) -> Output {
         let mut work = Work::new(vec![Profile::preset("P240p30fps16x9").unwrap(); 2]);
         work.signature = signature;
-        Output::new(&Job {
+        let job = Job {
             session: SessionId::from_random([0; 4]),
             manifest: ManifestId::new("m").unwrap(),
             number: SegmentNumber(0),
@@ -240,7 +248,8 @@ mod tests {
             source: Bytes::from_static(b"source"),
             work,
             deadline: Instant::now(),
-        })
+        };
+        Output::new(&job, had_pictures)
     }
 
     /// Three pictures of 20×10.
@@ -248,6 +257,23 @@ mod tests {
         let rate = (std::num::NonZeroU32::MIN, std::num::NonZeroU32::MIN);
         let card = Card::new(20, 10, Scene::Black).unwrap();
         card.segment(Ticks::ZERO, rate, 3)
+    }
+
+    fn sound() -> Bytes {
+        let units: Vec<AccessUnit> = (0..20)
+            .map(|number| AccessUnit {
+                pts: Ticks(number * 1920),
+                dts: Ticks(number * 1920),
+                key: true,
+                data: Bytes::from_static(&[0xff, 0xf1, 0x4c, 0x80, 1, 0x3f, 0xfc, 0x21, 0x10, 5]),
+            })
+            .collect();
+        let sound = Audio {
+            stream_type: stream_type::AAC_ADTS,
+            units: &units,
+            frame: None,
+        };
+        Muxer::new().segment(None, Some(sound), false)
     }
 
     #[tokio::test]
@@ -293,6 +319,22 @@ mod tests {
         let mut output = output(false);
         output.decoded(1, u64::MAX).unwrap();
         assert!(output.finish().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn sound_alone_is_taken_once_a_session_had_pictures() {
+        for (had_pictures, frames, taken) in [(false, 0, false), (true, 0, true), (true, 1, false)]
+        {
+            let mut output = output_of(false, had_pictures);
+            output.decoded(frames, frames * 921_600).unwrap();
+            output.rendition(0, 0, sound()).unwrap();
+            output.rendition(1, 0, sound()).unwrap();
+            assert_eq!(
+                output.finish().await.is_ok(),
+                taken,
+                "{had_pictures} {frames}"
+            );
+        }
     }
 
     #[test]

@@ -166,11 +166,11 @@ impl Process {
         }
     }
 
-    /// Gives it a job and collects the result. `cancelled` resolves when nobody waits any more.
+    /// Gives it a job on these terms and collects the result. `cancelled` resolves when nobody waits any more.
     pub(super) async fn run(
         &mut self,
         job: &Job,
-        preset: &str,
+        terms: Terms,
         mut tokens: Receiver<u32>,
         cancelled: impl Future<Output = ()>,
     ) -> Result<Ending, Death> {
@@ -178,13 +178,13 @@ impl Process {
         self.next_job = self.next_job.wrapping_add(1).max(1);
         self.served = self.served.saturating_add(1);
         let threads = *tokens.borrow_and_update();
-        self.hand_over(number, job, preset, threads).await?;
+        let mut output = Some(Output::new(job, terms.had_pictures));
+        self.hand_over(number, job, terms, threads).await?;
 
         let wall = wall_limit(job.duration);
         let cpu = SHORTEST_CPU.max(job.duration.saturating_mul(CPU_RATIO));
         let cpu_before = self.usage.cpu();
         let started = Instant::now();
-        let mut output = Some(Output::new(job));
         let mut watch = Watch::new(self.watchdog.busy_interval, self.watchdog.silence);
         tokio::pin!(cancelled);
         loop {
@@ -227,7 +227,7 @@ impl Process {
         &mut self,
         number: u32,
         job: &Job,
-        preset: &str,
+        terms: Terms,
         threads: u32,
     ) -> Result<(), Death> {
         let spec = JobSpec {
@@ -235,7 +235,8 @@ impl Process {
             duration: job.duration,
             work: job.work.clone(),
             threads,
-            preset: preset.to_owned(),
+            preset: terms.preset,
+            had_pictures: terms.had_pictures,
         };
         let frame = ToWorker::Job(Box::new(spec)).encode(number)?;
         let source = job.source.clone();
@@ -290,6 +291,15 @@ impl Process {
             printed: self.tail.text(),
         })
     }
+}
+
+/// What a job is done with beside what it says itself.
+#[derive(Debug)]
+pub(super) struct Terms {
+    /// Encoder preset where a profile gives none.
+    pub(super) preset: String,
+    /// Earlier segments of the session had pictures.
+    pub(super) had_pictures: bool,
 }
 
 /// What one message means for the job; its ending when it was the last.

@@ -11,6 +11,7 @@ use tokio::sync::{broadcast, oneshot, watch};
 use tokio::time::Instant;
 
 use super::config::PoolConfig;
+use super::pictured::Pictured;
 use super::poison::Poison;
 use crate::tokens::{Ticket, Tokens};
 use crate::transcoder::{Job, Outcome};
@@ -105,6 +106,7 @@ struct State {
 pub(super) struct Shared {
     pub(super) config: PoolConfig,
     pub(super) poison: Poison,
+    pub(super) pictured: Pictured,
     pub(super) capacity: AtomicU32,
     /// Slots whose worker does not start.
     pub(super) down: AtomicU32,
@@ -155,6 +157,7 @@ impl Shared {
                 leases: HashMap::new(),
             }),
             poison: Poison::default(),
+            pictured: Pictured::default(),
             capacity: AtomicU32::new(config.capacity.unwrap_or(config.cores.get())),
             down: AtomicU32::new(0),
             ended: broadcast::Sender::new(ENDED_SESSIONS),
@@ -232,6 +235,7 @@ impl Shared {
                 .reply
                 .send(Verdict::Failed(TranscodeFailure::Stopped));
         }
+        self.pictured.remove(session);
         // No slot listening is possible only while the pool ends.
         let _ = self.ended.send(session.clone());
     }

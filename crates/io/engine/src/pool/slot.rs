@@ -10,7 +10,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
 use super::Down;
-use super::process::{Death, Ending, Process};
+use super::process::{Death, Ending, Process, Terms};
 use super::queue::{Assignment, Shared, Verdict};
 use super::spawner::Spawner;
 
@@ -122,16 +122,22 @@ impl Slot {
             tokens,
             lease,
         } = assignment;
-        let preset = self.shared.config.preset.clone();
         let job = &task.job;
+        let terms = Terms {
+            preset: self.shared.config.preset.clone(),
+            had_pictures: self.shared.pictured.contains(&job.session),
+        };
         let started = Instant::now();
-        let ending = process.run(job, &preset, tokens, reply.closed()).await;
+        let ending = process.run(job, terms, tokens, reply.closed()).await;
         self.shared.ran(started.elapsed());
         // The next job may start while this one is being answered.
         drop(lease);
         let (verdict, keep) = match ending {
             Ok(Ending::Done(outcome)) => {
                 self.backoff.reset();
+                if outcome.decoded_frames > 0 {
+                    self.shared.pictured.insert(&job.session);
+                }
                 (Some(Verdict::Done(*outcome)), true)
             }
             // The library's state after an error is nobody's guess.

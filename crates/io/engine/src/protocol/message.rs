@@ -11,7 +11,7 @@ use super::frame::{FrameError, Header, Kind};
 use super::layer::Layer;
 
 /// Both ends must say the same number.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// A layer a worker does not have, and what the system said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,8 @@ pub struct JobSpec {
     pub threads: u32,
     /// Encoder preset where a profile gives none.
     pub preset: String,
+    /// Earlier segments of the session had pictures, so this one may be sound alone.
+    pub had_pictures: bool,
 }
 
 /// What a worker spent on a job.
@@ -271,6 +273,7 @@ mod tests {
             work,
             threads: 3,
             preset: "veryfast".to_owned(),
+            had_pictures: true,
         };
         for message in [
             ToWorker::Job(Box::new(spec)),
@@ -338,6 +341,7 @@ mod tests {
             work: Work::new(vec![names]),
             threads: 1,
             preset: String::new(),
+            had_pictures: false,
         };
         assert!(ToWorker::Job(Box::new(spec)).encode(1).is_err());
     }

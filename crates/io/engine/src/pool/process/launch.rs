@@ -144,10 +144,11 @@ mod tests {
             judge(&hello, &config),
             Err(LaunchError::OldFfmpeg { .. })
         ));
-        hello.protocol = 2;
+        let theirs = PROTOCOL_VERSION + 1;
+        hello.protocol = theirs;
         assert!(matches!(
             judge(&hello, &config),
-            Err(LaunchError::Protocol { theirs: 2 })
+            Err(LaunchError::Protocol { theirs: said }) if said == theirs
         ));
     }
 }
