@@ -19,6 +19,11 @@ fn unique(name: &str) -> PathBuf {
     folder().join(format!("{}-{serial}-{name}", std::process::id()))
 }
 
+/// Where a file that was made is kept.
+pub(crate) fn path_of(name: &str) -> PathBuf {
+    folder().join(name)
+}
+
 /// A file made by ffmpeg with these arguments; `name` must change with them.
 pub(crate) fn made(name: &str, arguments: &str) -> Vec<u8> {
     let path = folder().join(name);

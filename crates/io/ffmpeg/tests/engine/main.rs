@@ -5,6 +5,7 @@ mod audio;
 mod bad_input;
 mod clips;
 mod codecs;
+mod command_line;
 mod counts;
 mod limits;
 mod packets;
