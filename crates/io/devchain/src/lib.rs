@@ -16,6 +16,7 @@ mod pool;
 mod rpc;
 mod settings;
 mod state;
+mod transport;
 
 pub use block::{Block, Mined, Signed};
 pub use chain::{
@@ -29,3 +30,4 @@ pub use node::{Access, Mining, Node, serve};
 pub use pool::PoolError;
 pub use settings::{Fees, Fork, KeyError, Settings};
 pub use state::Edit;
+pub use transport::InProcess;

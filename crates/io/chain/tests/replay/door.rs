@@ -1,0 +1,110 @@
+//! A chain behind JSON-RPC: ours in the process, or anvil.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use alloy_primitives::{B256, U256};
+use alloy_rpc_client::{ClientBuilder, RpcClient};
+use alloy_signer_local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English};
+use serde_json::{Value, json};
+use streamflow_devchain::{Chain, Fees, Fork, InProcess, Mining, Node, Settings};
+use streamflow_runtime::SystemClock;
+
+const MNEMONIC: &str = "test test test test test test test test test test test junk";
+
+pub(crate) enum Door {
+    Embedded(Node),
+    Anvil { process: Child, url: String },
+}
+
+/// The development account of this number.
+pub(crate) fn signer(place: u32) -> PrivateKeySigner {
+    let builder = MnemonicBuilder::<English>::default().phrase(MNEMONIC);
+    let builder = builder.index(place).expect("a small index");
+    builder.build().expect("the mnemonic is one")
+}
+
+impl Door {
+    pub(crate) fn embedded() -> Self {
+        let keys = (0..10).map(|place| B256::from(signer(place).to_bytes()));
+        let balance = U256::from(10_000) * U256::from(10).pow(U256::from(18));
+        let mut settings = Settings::with_keys(keys.collect(), balance).expect("keys");
+        // The oldest rules that the contracts are made for.
+        settings.fork = Fork::London;
+        settings.fees = Fees::Fixed(1_000_000_000);
+        let chain = Chain::new(settings);
+        Self::Embedded(Node::new(chain, Mining::Automatic, Arc::new(SystemClock)))
+    }
+
+    pub(crate) async fn anvil(program: &str) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = free.local_addr().expect("it is bound").port();
+        drop(free);
+        let process = Command::new(program)
+            .args(["--port", &port.to_string(), "--hardfork", "london"])
+            .args(["--gas-limit", "30000000", "--order", "fifo"])
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("ANVIL names a program");
+        let door = Self::Anvil {
+            process,
+            url: format!("http://127.0.0.1:{port}"),
+        };
+        let limit = Instant::now() + Duration::from_secs(30);
+        while door
+            .client()
+            .request_noparams::<String>("eth_chainId")
+            .await
+            .is_err()
+        {
+            assert!(Instant::now() < limit, "anvil does not answer");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        door
+    }
+
+    pub(crate) fn client(&self) -> RpcClient {
+        match self {
+            Self::Embedded(node) => RpcClient::new(InProcess::new(node.clone()), true),
+            Self::Anvil { url, .. } => {
+                // Another test may have installed it.
+                let _ = rustls::crypto::ring::default_provider().install_default();
+                ClientBuilder::default().http(url.parse().expect("a URL"))
+            }
+        }
+    }
+
+    /// What a call answers, result or error.
+    pub(crate) async fn ask(&self, method: &str, parameters: Value) -> Value {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters});
+        match self {
+            Self::Embedded(node) => {
+                let answer = node.answer(body.to_string().as_bytes());
+                answer.expect("a call with an id is answered")
+            }
+            Self::Anvil { .. } => {
+                let method = method.to_owned();
+                let answer: Result<Value, _> = self.client().request(method, parameters).await;
+                match answer {
+                    Ok(result) => json!({"result": result}),
+                    Err(error) => {
+                        let error = error.as_error_resp().expect("anvil answers");
+                        json!({"error": error})
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        if let Self::Anvil { process, .. } = self {
+            // It may be gone already.
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
