@@ -20,6 +20,7 @@ sol! {
     interface LivepeerToken {
         function mint(address to, uint256 amount) external;
         function balanceOf(address account) external view returns (uint256);
+        function transfer(address to, uint256 amount) external returns (bool);
         function hasRole(bytes32 role, address account) external view returns (bool);
         function grantRole(bytes32 role, address account) external;
         function revokeRole(bytes32 role, address account) external;

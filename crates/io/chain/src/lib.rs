@@ -8,6 +8,7 @@ mod account;
 mod artifacts;
 pub mod contracts;
 pub mod deploy;
+pub mod development;
 mod known;
 
 pub use account::{Account, AccountError, Call};

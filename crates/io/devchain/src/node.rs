@@ -46,19 +46,24 @@ pub enum Mining {
     ByHand,
 }
 
+impl Mining {
+    const fn interval(self) -> Option<Duration> {
+        match self {
+            Self::Every(interval) => Some(interval),
+            Self::Automatic | Self::ByHand => None,
+        }
+    }
+}
+
 impl Node {
     /// Shares a chain.
     pub fn new(chain: Chain, mining: Mining, clock: Arc<dyn Clock>) -> Self {
-        let interval = match mining {
-            Mining::Every(interval) => Some(interval),
-            Mining::Automatic | Mining::ByHand => None,
-        };
         let next = chain.events().next();
         Self(Arc::new(Shared {
             chain: Mutex::new(chain),
             filters: Mutex::new(Filters::default()),
             automine: AtomicBool::new(mining == Mining::Automatic),
-            interval: watch::Sender::new(interval),
+            interval: watch::Sender::new(mining.interval()),
             events: watch::Sender::new(next),
             clock,
         }))
@@ -141,6 +146,12 @@ impl Node {
 
     pub(crate) fn automine(&self) -> bool {
         self.0.automine.load(Ordering::Relaxed)
+    }
+
+    /// Changes when blocks are mined.
+    pub fn set_mining(&self, mining: Mining) {
+        self.set_interval(mining.interval());
+        self.set_automine(mining == Mining::Automatic);
     }
 
     pub(crate) fn set_automine(&self, on: bool) {

@@ -5,14 +5,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alloy_primitives::{B256, U256};
+use alloy_primitives::U256;
 use alloy_rpc_client::{ClientBuilder, RpcClient};
-use alloy_signer_local::{MnemonicBuilder, PrivateKeySigner, coins_bip39::English};
+use alloy_signer_local::PrivateKeySigner;
 use serde_json::{Value, json};
+use streamflow_chain::development::{MNEMONIC, accounts, secret};
 use streamflow_devchain::{Chain, Fees, Fork, InProcess, Mining, Node, Settings};
 use streamflow_runtime::SystemClock;
-
-const MNEMONIC: &str = "test test test test test test test test test test test junk";
 
 pub(crate) enum Door {
     Embedded(Node),
@@ -20,15 +19,15 @@ pub(crate) enum Door {
 }
 
 /// The development account of this number.
-pub(crate) fn signer(place: u32) -> PrivateKeySigner {
-    let builder = MnemonicBuilder::<English>::default().phrase(MNEMONIC);
-    let builder = builder.index(place).expect("a small index");
-    builder.build().expect("the mnemonic is one")
+pub(crate) fn signer(place: usize) -> PrivateKeySigner {
+    let accounts = accounts(MNEMONIC, 10).expect("the words are a mnemonic");
+    accounts[place].clone()
 }
 
 impl Door {
     pub(crate) fn embedded() -> Self {
-        let keys = (0..10).map(|place| B256::from(signer(place).to_bytes()));
+        let accounts = accounts(MNEMONIC, 10).expect("the words are a mnemonic");
+        let keys = accounts.iter().map(secret);
         let balance = U256::from(10_000) * U256::from(10).pow(U256::from(18));
         let mut settings = Settings::with_keys(keys.collect(), balance).expect("keys");
         // The oldest rules that the contracts are made for.

@@ -1,0 +1,7 @@
+//! Probabilistic micropayments: lottery tickets, their hashes, and whether they win.
+//!
+//! The same formulas stand in the contracts; vectors and a differential test hold the two together.
+
+mod ticket;
+
+pub use ticket::{CreationRound, Ticket, WinProb};
