@@ -3,6 +3,7 @@
 
 mod audio;
 mod bad_input;
+mod clip;
 mod clips;
 mod codecs;
 mod command_line;
@@ -13,4 +14,5 @@ mod repairs;
 mod resources;
 mod session;
 mod shapes;
+mod streams;
 mod time;
