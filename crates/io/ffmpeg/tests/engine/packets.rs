@@ -2,6 +2,7 @@
 
 use streamflow_media::codec::nal::AnnexB;
 use streamflow_media::mpegts::crc32;
+use streamflow_media::mpegts::demux::TransportStream;
 
 /// The PID that the ffmpeg program gives the first stream.
 pub(crate) const VIDEO: u16 = 0x100;
@@ -151,9 +152,25 @@ pub(crate) fn with_stream_type(source: &[u8], stream: u16, stream_type: u8) -> V
     bytes
 }
 
+/// Which H.264 pictures of a stream, in decoding order, a decoder can start at.
+pub(crate) fn key_slices(source: &[u8]) -> Vec<usize> {
+    let parsed = TransportStream::parse(source);
+    let video = parsed
+        .streams
+        .iter()
+        .find(|stream| stream.pid == VIDEO)
+        .unwrap();
+    let is_key = |picture: &usize| {
+        AnnexB::new(video.payload(*picture)).any(|(_, unit)| unit[0] & 0x1f == KEY_SLICE)
+    };
+    (0..video.packets.len()).filter(is_key).collect()
+}
+
+/// The type of a unit that a decoder can start at.
+const KEY_SLICE: u8 = 5;
+
 /// The H.264 video with the slices of its key frames turned into padding.
 pub(crate) fn without_key_slices(source: &[u8]) -> Vec<u8> {
-    const KEY_SLICE: u8 = 5;
     const PADDING: u8 = 12;
     let mut bytes = source.to_vec();
     for at in AnnexB::new(source).map(|(at, _)| at + 3) {
