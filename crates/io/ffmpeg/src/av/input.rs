@@ -47,6 +47,7 @@ pub(crate) enum StreamKind {
 #[derive(Clone, Debug)]
 pub(crate) struct StreamInfo {
     pub(crate) index: i32,
+    pub(crate) kind: StreamKind,
     pub(crate) time_base: Rational,
     /// Pictures a second, where it could be guessed.
     pub(crate) rate: Option<Rational>,
@@ -60,6 +61,16 @@ pub(crate) struct StreamInfo {
     pub(crate) channels: i32,
     /// How its pictures are to be turned when shown.
     pub(crate) matrix: Option<DisplayMatrix>,
+}
+
+impl StreamInfo {
+    /// Whether enough is known of it to pass it on.
+    pub(crate) fn can_be_copied(&self) -> bool {
+        match self.kind {
+            StreamKind::Video => self.is_known && self.width > 0 && self.height > 0,
+            StreamKind::Audio => self.sample_rate > 0 && self.channels > 0,
+        }
+    }
 }
 
 impl<'a> Input<'a> {
@@ -192,19 +203,20 @@ impl<'a> Input<'a> {
 
     /// The best stream of a kind, with all others of the kind ignored.
     pub(crate) fn stream(&self, kind: StreamKind) -> Option<StreamInfo> {
-        let kind = match kind {
+        let media = match kind {
             StreamKind::Video => ffi::AVMediaType::AVMEDIA_TYPE_VIDEO,
             StreamKind::Audio => ffi::AVMediaType::AVMEDIA_TYPE_AUDIO,
         };
         // SAFETY: the context is open; a stream index given by the library is in range.
         unsafe {
-            let index = ffi::av_find_best_stream(self.context, kind, -1, -1, ptr::null_mut(), 0);
+            let index = ffi::av_find_best_stream(self.context, media, -1, -1, ptr::null_mut(), 0);
             let place = usize::try_from(index).ok()?;
             let stream = *(*self.context).streams.add(place);
             let parameters = &*(*stream).codecpar;
             let rate = ffi::av_guess_frame_rate(self.context, stream, ptr::null_mut());
             Some(StreamInfo {
                 index,
+                kind,
                 time_base: (*stream).time_base,
                 rate: (rate.num > 0 && rate.den > 0).then_some(rate),
                 width: u32::try_from(parameters.width).unwrap_or(0),

@@ -285,6 +285,30 @@ impl Parameters {
         Ok(copy)
     }
 
+    /// Whether the other is of the same codec.
+    pub(crate) fn has_codec_of(&self, other: &Self) -> bool {
+        // SAFETY: both are valid.
+        unsafe { (*self.0).codec_id == (*other.0).codec_id }
+    }
+
+    /// Whether the other is of the same codec, with the same headers beside its packets.
+    pub(crate) fn has_headers_of(&self, other: &Self) -> bool {
+        self.has_codec_of(other) && self.headers() == other.headers()
+    }
+
+    fn headers(&self) -> &[u8] {
+        // SAFETY: valid; the headers have the length it says.
+        unsafe {
+            let parameters = &*self.0;
+            match usize::try_from(parameters.extradata_size) {
+                Ok(length) if !parameters.extradata.is_null() => {
+                    std::slice::from_raw_parts(parameters.extradata, length)
+                }
+                _ => &[],
+            }
+        }
+    }
+
     fn empty() -> Result<Self, Refusal> {
         // SAFETY: allocates; null is checked.
         let made = Self(unsafe { ffi::avcodec_parameters_alloc() });

@@ -8,6 +8,7 @@ mod clips;
 mod codecs;
 mod command_line;
 mod counts;
+mod joining;
 mod limits;
 mod packets;
 mod repairs;
