@@ -37,7 +37,8 @@ pub struct Work {
     pub clip: Option<Clip>,
     /// Whether each rendition comes with an MPEG-7 video signature.
     pub signature: bool,
-    /// Text for the container: service provider in MPEG-TS, comment in MP4. Empty for none.
+    /// Who made the outputs, for their containers: service provider in MPEG-TS, comment in MP4,
+    /// which reads "Processed by" and this. Empty for none.
     pub metadata: String,
     /// What happens to the sound.
     pub audio: AudioMode,

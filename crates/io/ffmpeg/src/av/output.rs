@@ -70,11 +70,12 @@ impl Output {
             context.avoid_negative_ts = 0;
             let mut named = Dictionary::new();
             if !metadata.is_empty() {
-                let key = match container {
-                    Container::MpegTs => "service_provider",
-                    Container::Mp4 => "comment",
-                };
-                named.set(key, metadata)?;
+                match container {
+                    Container::MpegTs => named.set("service_provider", metadata)?,
+                    Container::Mp4 => {
+                        named.set("comment", &format!("Processed by {metadata}"))?;
+                    }
+                }
                 named.copied_into(&mut context.metadata);
             }
         }
