@@ -89,6 +89,7 @@ pub(crate) async fn run(
                     video,
                     keep,
                     json,
+                    data: data.to_owned(),
                 },
                 engine,
                 &folder,

@@ -112,6 +112,11 @@ fn call_prints_what_the_node_says() {
     let (home, node) = (Home::new(), FakeNode::start());
     let ran = home.run(&["call", "get", "/odd", "--node", &node.url()]);
     assert_eq!((ran.code, ran.out.as_str()), (0, "\"odd\"\n"), "{ran:?}");
+    let ran = home.run(&["call", "GET", "/odd", "--json", "--node", &node.url()]);
+    assert_eq!(
+        (&ran.json()["ok"], &ran.json()["data"]),
+        (&true.into(), &"odd".into())
+    );
     assert_eq!(
         home.run(&["call", "PUT", "/odd", "--node", &node.url()])
             .code,

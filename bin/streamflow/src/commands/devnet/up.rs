@@ -30,6 +30,8 @@ pub(super) struct Options {
     pub(super) video: Option<PathBuf>,
     pub(super) keep: bool,
     pub(super) json: bool,
+    /// The data folder, for commands of other terminals.
+    pub(super) data: PathBuf,
 }
 
 /// Runs the network until a signal, then drains it.
@@ -155,7 +157,13 @@ fn announce(state: &State, options: &Options) -> anyhow::Result<()> {
         );
         println!("and watch at        {}", state.player);
     }
-    println!("kill a member with  streamflow devnet kill orchestrator-1");
+    // As this program was called: it need not be in the search path.
+    let program = std::env::args().next();
+    let program = program.unwrap_or_else(|| "streamflow".to_owned());
+    println!(
+        "kill a member with  {program} devnet kill orchestrator-1 --data-dir {}",
+        options.data.display()
+    );
     println!("Ctrl-C stops the network");
     Ok(())
 }
