@@ -124,6 +124,7 @@
 //!   `bad_input::a_few_packets_without_a_picture_are_an_invalid_argument`
 //!   `bad_input::truncated_segments_give_what_is_there_or_a_typed_error`
 //!   `bad_input::flipped_bits_never_do_more_than_fail`
+//!   `bad_input::damaged_segments_never_spoil_what_is_joined`
 //!
 //! # Change
 //!
