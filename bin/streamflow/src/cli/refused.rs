@@ -54,12 +54,15 @@ const VERBS: [(&str, &str); 5] = [
         "payments on chain are",
         "redeemer price wallet fund unlock cancel-unlock withdraw ticket register \
       resign configure reward round deploy delegate move undelegate redelegate claim withdraw-stake \
-      withdraw-fees stake poll proposal vote clearinghouse explorer",
+      withdraw-fees stake poll proposal vote clearinghouse explorer mine",
     ),
     ("joining a pool is", "join pool"),
     ("attaching to a media server is", "attach detach agent"),
     ("measuring capacity on request is", "bench"),
-    ("this verb is", "setup alert savings drain resume"),
+    (
+        "this verb is",
+        "setup alert savings drain resume migrate explain",
+    ),
 ];
 
 /// The options of this verb that are refused, hidden from its help.
@@ -101,7 +104,7 @@ pub(super) fn verb(name: &str) -> Option<Failure> {
     let (what, _) = VERBS
         .iter()
         .find(|(_, names)| names.split_whitespace().any(|known| known == name))?;
-    let message = format!("streamflow {name}: {what} not offered by this build yet");
+    let message = format!("{name}: {what} not offered by this build yet");
     Some(Failure::usage("not-offered", message).hint("streamflow --help lists the verbs there are"))
 }
 

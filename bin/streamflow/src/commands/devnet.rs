@@ -17,6 +17,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use crate::config::EngineTable;
+use crate::failure::Failure;
 
 /// Set in the environment of every member of a network.
 pub(crate) const MEMBER: &str = "STREAMFLOW_DEVNET_MEMBER";
@@ -50,6 +51,9 @@ enum Action {
         /// Keep the network's folder, with its logs, when it stops.
         #[arg(long)]
         keep: bool,
+        /// Known and not offered: see `run`.
+        #[arg(long, hide = true)]
+        seed: Option<String>,
     },
     /// Stop the network that runs from this data folder.
     Down,
@@ -82,7 +86,14 @@ pub(crate) async fn run(
             orchestrators,
             video,
             keep,
+            seed,
         } => {
+            if seed.is_some() {
+                let message = "--seed is refused: a network without a chain draws nothing from it";
+                return Err(Failure::usage("not-offered", message)
+                    .hint("leave --seed out")
+                    .into());
+            }
             up::run(
                 up::Options {
                     orchestrators,
