@@ -52,6 +52,7 @@ pub(crate) async fn run(role: Verb, start: Start) -> anyhow::Result<()> {
     for warning in &start.warnings {
         tracing::warn!("{warning}");
     }
+    engine::check_preset(&start.config.engine.preset)?;
     match role {
         Verb::Up(options) => up::run(start, &options).await,
         Verb::Gateway => gateway::run(start).await,

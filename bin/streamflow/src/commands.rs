@@ -52,7 +52,7 @@ pub(crate) async fn run(invocation: Invocation) -> anyhow::Result<()> {
         Verb::Devnet(arguments) => {
             let data = config.node.folder();
             let _logs = assemble::logs(&config)?;
-            devnet::run(arguments, &config.engine, &data, output.json).await
+            devnet::run(arguments, &config.engine, &data, output).await
         }
         role => {
             assemble::run(

@@ -18,6 +18,7 @@ use clap::{Args, Subcommand};
 
 use crate::config::EngineTable;
 use crate::failure::Failure;
+use crate::output::Output;
 
 /// Set in the environment of every member of a network.
 pub(crate) const MEMBER: &str = "STREAMFLOW_DEVNET_MEMBER";
@@ -78,7 +79,7 @@ pub(crate) async fn run(
     arguments: DevnetArgs,
     engine: &EngineTable,
     data: &Path,
-    json: bool,
+    output: Output,
 ) -> anyhow::Result<()> {
     let folder = state::folder(data);
     match arguments.action {
@@ -99,7 +100,7 @@ pub(crate) async fn run(
                     orchestrators,
                     video,
                     keep,
-                    json,
+                    json: output.json,
                     data: data.to_owned(),
                 },
                 engine,
@@ -107,8 +108,8 @@ pub(crate) async fn run(
             )
             .await
         }
-        Action::Down => status::down(&folder).await,
-        Action::Status { wait } => status::status(&folder, wait, json).await,
-        Action::Kill { member, freeze } => status::kill(&folder, &member, freeze).await,
+        Action::Down => status::down(&folder, output).await,
+        Action::Status { wait } => status::status(&folder, wait, output).await,
+        Action::Kill { member, freeze } => status::kill(&folder, &member, freeze, output).await,
     }
 }

@@ -131,3 +131,24 @@ fn a_node_that_talks_nonsense_is_no_bug_of_ours() {
     let ran = home.run(&["orchestrators", "list", "--json", "--node", &url]);
     assert_eq!(ran.code, 3, "{ran:?}");
 }
+
+#[test]
+fn a_network_that_does_not_run_is_exit_4_and_a_film_that_is_not_there_exit_2() {
+    let home = Home::new();
+    let data = home.path("data").display().to_string();
+    for action in [&["status"][..], &["down"], &["kill", "gateway"]] {
+        let ran = home.run(&[&["devnet", "--json", "--data-dir", &data], action].concat());
+        assert_eq!(
+            (ran.code, ran.failure_code().as_str()),
+            (4, "no-network"),
+            "{ran:?}"
+        );
+    }
+    let up = ["devnet", "up", "--json", "--data-dir", &data];
+    let ran = home.run(&[&up[..], &["--video", "/nonexistent"]].concat());
+    assert_eq!(
+        (ran.code, ran.failure_code().as_str()),
+        (2, "video"),
+        "{ran:?}"
+    );
+}
