@@ -33,7 +33,23 @@ pub(crate) fn command_reference() -> String {
     page.push_str("\n## Everywhere\n\n");
     let everywhere: Vec<_> = root.get_arguments().filter(is_global).collect();
     options(&mut page, &everywhere);
+    compatibility(&mut page);
     page
+}
+
+fn compatibility(page: &mut String) {
+    page.push_str(
+        "\n## Lines of the existing network's node\n\n\
+         When the program is called as `livepeer`, or its first argument is one of the flags below \
+         with a single dash, the whole line is read as that node reads it: flags, `LP_NAME` in the \
+         environment, and a `-config` file of `key value` lines, in this order. A flag without effect \
+         is named in the log; a refused one ends the start with exit code 2.\n\n\
+         | flag | | |\n|---|---|---|\n",
+    );
+    for (name, class, why) in crate::compat::listed() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(page, "| `-{name}` | {class} | {why} |");
+    }
 }
 
 fn section(page: &mut String, verb: &Command, above: &str, depth: usize) {
@@ -104,6 +120,7 @@ mod tests {
     #[test]
     fn the_page_has_every_verb_and_no_hidden_option() {
         let page = command_reference();
+        assert!(page.contains("| `-pricePerUnit` | refused | "), "{page}");
         for heading in [
             "## streamflow up",
             "## streamflow doctor",
@@ -111,7 +128,7 @@ mod tests {
         ] {
             assert!(page.contains(heading), "{heading}");
         }
-        for hidden in ["--misbehave", "--max-face-value", "--pilot"] {
+        for hidden in ["--misbehave", "`--max-face-value", "--pilot", "--seed"] {
             assert!(!page.contains(hidden), "{hidden}");
         }
         assert!(page.contains("| `--drain-time TIME` |"), "{page}");
