@@ -201,6 +201,12 @@
 //! - made for TS and MP4, over a change of size:
 //!   `shapes::signatures_come_with_every_rendition`
 //!   `shapes::a_signature_survives_a_size_change`
+//! - equal over sizes, bit rates, containers; other pictures differ:
+//!   `signatures::renditions_of_one_film_have_equal_signatures`
+//!   `signatures::other_pictures_have_other_signatures`
+//! - garbage, and the verdicts of the ffmpeg program:
+//!   `signatures::a_signature_cut_short_is_none`
+//!   `crates/pure/media/tests/signature.rs`
 //!
 //! # Joining
 //!
@@ -243,6 +249,7 @@ mod repairs;
 mod resources;
 mod session;
 mod shapes;
+mod signatures;
 mod streams;
 mod time;
 
