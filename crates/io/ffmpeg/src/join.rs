@@ -23,6 +23,7 @@ const FIRST_PACKETS: usize = 256;
 /// One file that grows by segments.
 pub struct Joiner {
     output: Output,
+    container: Container,
     /// What its segments come in.
     source: Option<Container>,
     tracks: Vec<Track>,
@@ -61,6 +62,7 @@ impl Joiner {
         av::quiet();
         Ok(Self {
             output: Output::new(container, max_bytes, "")?,
+            container,
             source: None,
             tracks: Vec::new(),
             cancel,
@@ -127,7 +129,7 @@ impl Joiner {
         let streams: Vec<StreamInfo> = [StreamKind::Video, StreamKind::Audio]
             .into_iter()
             .filter_map(|kind| input.stream(kind))
-            .filter(StreamInfo::can_be_copied)
+            .filter(|info| info.can_be_copied() && info.fits(self.container))
             .collect();
         if streams.is_empty() {
             return Err(TranscodeFailure::InvalidVideo);

@@ -7,7 +7,8 @@ use crate::{Clip, Profile};
 /// What happens to the sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum AudioMode {
-    /// Packets are passed on as they came.
+    /// Packets are passed on as they came. Sound that an output's container cannot hold is encoded
+    /// as AAC.
     #[default]
     Copy,
     /// No sound in the outputs.

@@ -21,7 +21,7 @@ const MAX_STREAMS: &str = "32";
 
 /// Decoders the library may open, all others are kept out of reach of foreign bytes. Video of
 /// other codecs is refused; sound of others can still be passed on where its container says all.
-const DECODERS: &str = "h264,hevc,vp8,vp9,libdav1d,libaom-av1,av1,\
+pub(super) const DECODERS: &str = "h264,hevc,vp8,vp9,libdav1d,libaom-av1,av1,\
     aac,aac_latm,mp3float,mp3,mp2float,mp2,mp1float,mp1,ac3,eac3,opus,libopus,flac,alac,\
     pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be";
 
@@ -48,6 +48,7 @@ pub(crate) enum StreamKind {
 pub(crate) struct StreamInfo {
     pub(crate) index: i32,
     pub(crate) kind: StreamKind,
+    codec: ffi::AVCodecID,
     pub(crate) time_base: Rational,
     /// Pictures a second, where it could be guessed.
     pub(crate) rate: Option<Rational>,
@@ -64,6 +65,20 @@ pub(crate) struct StreamInfo {
 }
 
 impl StreamInfo {
+    /// Whether its packets can stand in a container so that players find them there.
+    pub(crate) const fn fits(&self, container: Container) -> bool {
+        use ffi::AVCodecID::*;
+        match (self.codec, container) {
+            (AV_CODEC_ID_H264 | AV_CODEC_ID_HEVC, _)
+            | (AV_CODEC_ID_VP9 | AV_CODEC_ID_AV1, Container::Mp4)
+            | (AV_CODEC_ID_AAC | AV_CODEC_ID_MP2 | AV_CODEC_ID_MP3, _)
+            | (AV_CODEC_ID_AC3 | AV_CODEC_ID_EAC3 | AV_CODEC_ID_OPUS, _)
+            | (AV_CODEC_ID_AAC_LATM | AV_CODEC_ID_MP1 | AV_CODEC_ID_DTS, Container::MpegTs)
+            | (AV_CODEC_ID_ALAC, Container::Mp4) => true,
+            _ => false,
+        }
+    }
+
     /// Whether enough is known of it to pass it on.
     pub(crate) fn can_be_copied(&self) -> bool {
         match self.kind {
@@ -217,6 +232,7 @@ impl<'a> Input<'a> {
             Some(StreamInfo {
                 index,
                 kind,
+                codec: parameters.codec_id,
                 time_base: (*stream).time_base,
                 rate: (rate.num > 0 && rate.den > 0).then_some(rate),
                 width: u32::try_from(parameters.width).unwrap_or(0),

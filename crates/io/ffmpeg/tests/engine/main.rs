@@ -172,6 +172,9 @@
 //!   `counts::mp4_outputs_are_complete_and_start_with_their_index`
 //! - options of reader and writer, wrong ones:
 //!   `codecs::options_of_operators_reach_reader_and_writer`
+//! - sound and pictures a container cannot hold:
+//!   `streams::sound_that_a_container_cannot_hold_is_encoded_for_all`
+//!   `streams::pictures_that_a_container_cannot_hold_are_not_passed_on`
 //! - metadata:
 //!   `audio::metadata_is_written`
 //!

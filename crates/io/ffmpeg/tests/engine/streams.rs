@@ -188,6 +188,49 @@ fn a_rate_that_aac_has_not_becomes_the_nearest() {
 }
 
 #[test]
+fn sound_that_a_container_cannot_hold_is_encoded_for_all() {
+    let sources = [
+        ("flac", "aac", "aac"),
+        ("alac", "alac", "aac"),
+        ("libopus", "opus", "opus"),
+    ];
+    for (encoder, in_mp4, in_both) in sources {
+        let source = made(
+            &format!("sound-{encoder}.mp4"),
+            &format!(
+                "-f lavfi -i testsrc2=size=320x180:rate=30:duration=1 -f lavfi -i \
+                 sine=frequency=440:sample_rate=48000:duration=1 -c:v libx264 -pix_fmt yuv420p \
+                 -c:a {encoder} -strict -2"
+            ),
+        );
+        let mut asked = work(AudioMode::Copy, VideoMode::Encode, Container::Mp4);
+        assert_eq!(codecs(&only(&source, &asked)), ["h264", in_mp4]);
+        let stream = work(AudioMode::Copy, VideoMode::Encode, Container::MpegTs);
+        asked.profiles.extend(stream.profiles);
+        for rendition in run(&source, &asked).unwrap().renditions {
+            assert_eq!(codecs(&rendition.bytes), ["h264", in_both]);
+            assert!(sound_times(&rendition.bytes).len() > 10);
+        }
+    }
+}
+
+#[test]
+fn pictures_that_a_container_cannot_hold_are_not_passed_on() {
+    for (name, source) in crate::codecs::other_codecs() {
+        for container in [Container::MpegTs, Container::Mp4] {
+            let copied = run(&source, &work(AudioMode::Copy, VideoMode::Copy, container));
+            if container == Container::Mp4 || name.starts_with("hevc") {
+                let bytes = &copied.unwrap().renditions[0].bytes;
+                assert_eq!(decode_check(bytes).unwrap().frames, 30, "{name}");
+            } else {
+                let failure = copied.unwrap_err();
+                assert_eq!(failure, TranscodeFailure::UnrecognizedFormat, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
 fn pictures_and_sound_left_out_together_leave_nothing_to_do() {
     let source = moving(320, 180, "30", "ts");
     let nothing = work(AudioMode::Drop, VideoMode::Drop, Container::MpegTs);
