@@ -68,15 +68,18 @@ impl StreamInfo {
     /// Whether its packets can stand in a container so that players find them there.
     pub(crate) const fn fits(&self, container: Container) -> bool {
         use ffi::AVCodecID::*;
-        match (self.codec, container) {
+        matches!(
+            (self.codec, container),
             (AV_CODEC_ID_H264 | AV_CODEC_ID_HEVC, _)
-            | (AV_CODEC_ID_VP9 | AV_CODEC_ID_AV1, Container::Mp4)
-            | (AV_CODEC_ID_AAC | AV_CODEC_ID_MP2 | AV_CODEC_ID_MP3, _)
-            | (AV_CODEC_ID_AC3 | AV_CODEC_ID_EAC3 | AV_CODEC_ID_OPUS, _)
-            | (AV_CODEC_ID_AAC_LATM | AV_CODEC_ID_MP1 | AV_CODEC_ID_DTS, Container::MpegTs)
-            | (AV_CODEC_ID_ALAC, Container::Mp4) => true,
-            _ => false,
-        }
+                | (AV_CODEC_ID_VP9 | AV_CODEC_ID_AV1, Container::Mp4)
+                | (AV_CODEC_ID_AAC | AV_CODEC_ID_MP2 | AV_CODEC_ID_MP3, _)
+                | (AV_CODEC_ID_AC3 | AV_CODEC_ID_EAC3 | AV_CODEC_ID_OPUS, _)
+                | (
+                    AV_CODEC_ID_AAC_LATM | AV_CODEC_ID_MP1 | AV_CODEC_ID_DTS,
+                    Container::MpegTs
+                )
+                | (AV_CODEC_ID_ALAC, Container::Mp4)
+        )
     }
 
     /// Whether enough is known of it to pass it on.
