@@ -9,10 +9,11 @@ mod ladder;
 mod orchestrator;
 mod store;
 mod transcoder;
+mod up;
 
 use std::path::Path;
 
-pub(crate) use engine::speed;
+pub(crate) use engine::{hello as engine_hello, speed};
 
 use streamflow_runtime::telemetry::{self, Logs};
 
@@ -22,6 +23,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 
 /// What a role is started with.
+#[derive(Clone)]
 pub(crate) struct Start {
     pub(crate) config: Config,
     pub(crate) layers: Layers,
@@ -50,8 +52,9 @@ pub(crate) async fn run(role: Verb, start: Start) -> anyhow::Result<()> {
     for warning in &start.warnings {
         tracing::warn!("{warning}");
     }
+    engine::check_preset(&start.config.engine.preset)?;
     match role {
-        Verb::Up { public } => gateway::up(start, public).await,
+        Verb::Up(options) => up::run(start, &options).await,
         Verb::Gateway => gateway::run(start).await,
         Verb::Orchestrator => orchestrator::run(start).await,
         Verb::Transcoder => transcoder::run(start).await,
@@ -78,5 +81,6 @@ pub(crate) fn check_files(config: &Config) -> Result<(), Failure> {
                 .map_err(|error| Failure::usage("secret-file", format!("{key}: {error}")))?;
         }
     }
+    engine::check_preset(&config.engine.preset)?;
     ladder::read(&config.gateway.ladder).map(|_| ())
 }

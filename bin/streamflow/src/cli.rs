@@ -3,12 +3,16 @@
 
 mod arguments;
 mod command;
+mod page;
+mod refused;
 
 pub(crate) use command::command;
+pub(crate) use page::command_reference;
 
 use clap::{ArgMatches, FromArgMatches};
 
 use crate::commands::devnet::DevnetArgs;
+use crate::commands::doctor::DoctorArgs;
 use crate::compat;
 use crate::config::{Layers, keys, usual_files};
 use crate::failure::Failure;
@@ -32,9 +36,7 @@ pub(crate) struct Invocation {
 /// What to do.
 #[derive(Debug)]
 pub(crate) enum Verb {
-    Up {
-        public: bool,
-    },
+    Up(Up),
     Gateway,
     Orchestrator,
     Transcoder,
@@ -45,6 +47,11 @@ pub(crate) enum Verb {
     Streams(StreamsVerb),
     Orchestrators(OrchestratorsVerb),
     Workers(WorkersVerb),
+    Doctor {
+        arguments: DoctorArgs,
+        /// What is wrong with the configuration file, where it could not be read.
+        broken_file: Option<Failure>,
+    },
     ConfigCheck,
     ConfigPrint,
     ConfigReference,
@@ -54,7 +61,33 @@ pub(crate) enum Verb {
         body: Option<String>,
     },
     Completions(clap_complete::Shell),
-    Man,
+    Man {
+        markdown: bool,
+    },
+}
+
+/// `streamflow up …`.
+#[derive(Clone, Debug)]
+pub(crate) struct Up {
+    /// Let other machines in.
+    pub(crate) public: bool,
+    /// What to run.
+    pub(crate) roles: Vec<UpRole>,
+    /// Show the player page in a browser.
+    pub(crate) open: bool,
+    /// Leave the dashboard out.
+    pub(crate) no_dashboard: bool,
+}
+
+/// A role `up` can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum UpRole {
+    /// Streams in, renditions out
+    Gateway,
+    /// Sells work to gateways
+    Orchestrator,
+    /// Does the work on this machine
+    Transcoder,
 }
 
 /// `streamflow streams …`.
@@ -127,7 +160,15 @@ pub(crate) fn read(
 
 /// Usage errors speak JSON as well when that was asked for.
 fn answer(error: clap::Error, arguments: &[String]) -> ReadError {
-    if error.use_stderr() && arguments.iter().any(|argument| argument == "--json") {
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let unknown = error.get(clap::error::ContextKind::InvalidSubcommand);
+    if let Some(clap::error::ContextValue::String(name)) = unknown
+        && let Some(failure) = refused::verb(name)
+    {
+        let output = Output { json, quiet: false };
+        return ReadError::Failure { failure, output };
+    }
+    if error.use_stderr() && json {
         let text = error.to_string();
         let message = text
             .lines()
@@ -152,8 +193,16 @@ fn understand(
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Invocation, Failure> {
     let (name, inner) = matches.subcommand().expect("clap requires a verb");
+    refused::check(name, inner)?;
     let mut layers = Layers::default();
-    add_file(&mut layers, inner.get_one::<String>("config"), &variable)?;
+    let mut broken_file = None;
+    if let Err(failure) = add_file(&mut layers, inner.get_one::<String>("config"), &variable) {
+        // A doctor names what is broken and looks at the rest.
+        if name != "doctor" {
+            return Err(failure);
+        }
+        broken_file = Some(failure);
+    }
     layers.add_environment(&variable);
     for key in keys() {
         let id = key.path();
@@ -164,8 +213,15 @@ fn understand(
             layers.add_flag(key, values.cloned().collect(), format!("--{}", key.flag()));
         }
     }
+    let mut verb = verb(name, inner)?;
+    if let Verb::Doctor {
+        broken_file: place, ..
+    } = &mut verb
+    {
+        *place = broken_file;
+    }
     Ok(Invocation {
-        verb: verb(name, inner)?,
+        verb,
         layers,
         output,
         node: inner.get_one::<String>("node").cloned(),
@@ -195,9 +251,7 @@ fn add_file(
 fn verb(name: &str, matches: &ArgMatches) -> Result<Verb, Failure> {
     let text = |id: &str| matches.get_one::<String>(id).cloned().unwrap_or_default();
     Ok(match name {
-        "up" => Verb::Up {
-            public: matches.get_flag("public"),
-        },
+        "up" => Verb::Up(up(matches)),
         "gateway" => Verb::Gateway,
         "orchestrator" => Verb::Orchestrator,
         "transcoder" => Verb::Transcoder,
@@ -205,6 +259,11 @@ fn verb(name: &str, matches: &ArgMatches) -> Result<Verb, Failure> {
             DevnetArgs::from_arg_matches(matches)
                 .map_err(|error| Failure::usage("usage", error))?,
         ),
+        "doctor" => Verb::Doctor {
+            arguments: DoctorArgs::from_arg_matches(matches)
+                .map_err(|error| Failure::usage("usage", error))?,
+            broken_file: None,
+        },
         "status" => Verb::Status {
             watch: matches.get_flag("watch"),
         },
@@ -220,9 +279,23 @@ fn verb(name: &str, matches: &ArgMatches) -> Result<Verb, Failure> {
                 .copied()
                 .expect("clap requires a shell"),
         ),
-        "man" => Verb::Man,
+        "man" => Verb::Man {
+            markdown: matches.get_flag("markdown"),
+        },
         other => unreachable!("clap knows no verb {other}"),
     })
+}
+
+fn up(matches: &ArgMatches) -> Up {
+    let roles = matches.get_many::<UpRole>("role");
+    Up {
+        public: matches.get_flag("public"),
+        roles: roles
+            .map(|roles| roles.copied().collect())
+            .unwrap_or_default(),
+        open: matches.get_flag("open"),
+        no_dashboard: matches.get_flag("no-dashboard"),
+    }
 }
 
 fn nested(name: &str, matches: &ArgMatches) -> Verb {

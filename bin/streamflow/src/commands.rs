@@ -2,6 +2,7 @@
 
 mod call;
 pub(crate) mod devnet;
+pub(crate) mod doctor;
 mod orchestrators;
 mod settings;
 mod shell;
@@ -27,9 +28,14 @@ pub(crate) async fn run(invocation: Invocation) -> anyhow::Result<()> {
     } = invocation;
     match verb {
         Verb::Completions(target) => return shell::completions(target),
-        Verb::Man => return shell::man(),
+        Verb::Man { markdown: true } => return shell::reference(),
+        Verb::Man { markdown: false } => return shell::man(),
         Verb::ConfigReference => return settings::print_reference(output),
         Verb::ConfigCheck => return settings::check(&layers, output),
+        Verb::Doctor {
+            ref arguments,
+            ref broken_file,
+        } => return doctor::run(arguments, &layers, broken_file.as_ref(), output).await,
         _ => {}
     }
     let config = Config::read(&layers).map_err(|error| Failure::usage("config", error))?;
@@ -40,11 +46,13 @@ pub(crate) async fn run(invocation: Invocation) -> anyhow::Result<()> {
         Verb::Streams(verb) => streams::run(&control, output, verb).await,
         Verb::Orchestrators(verb) => orchestrators::run(&control, output, verb).await,
         Verb::Workers(verb) => workers::run(&control, output, verb).await,
-        Verb::Call { method, path, body } => call::run(&control, &method, &path, body).await,
+        Verb::Call { method, path, body } => {
+            call::run(&control, &method, &path, body, output).await
+        }
         Verb::Devnet(arguments) => {
             let data = config.node.folder();
             let _logs = assemble::logs(&config)?;
-            devnet::run(arguments, &config.engine, &data, output.json).await
+            devnet::run(arguments, &config.engine, &data, output).await
         }
         role => {
             assemble::run(

@@ -35,6 +35,16 @@ pub(crate) fn applies(arguments: &[String]) -> bool {
     })
 }
 
+/// Every flag with what becomes of it: `honoured`, `without effect` or `refused`, and why.
+pub(crate) fn listed() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    FLAGS.iter().map(|flag| match flag.class {
+        Class::Role => (flag.name, "honoured", "chooses the role"),
+        Class::Honoured(_) => (flag.name, "honoured", ""),
+        Class::NoEffect(why) => (flag.name, "without effect", why),
+        Class::Refused(why) => (flag.name, "refused", why),
+    })
+}
+
 /// A flag's value and how it was given.
 #[derive(Clone, Debug)]
 struct Given {

@@ -11,10 +11,10 @@ mod setting;
 mod tables;
 
 pub(crate) use key::{Key, Level};
-pub(crate) use layers::{Layers, Origin, nearest};
+pub(crate) use layers::{ConfigError, Layers, Origin, nearest};
 pub(crate) use reference::reference;
 pub(crate) use secret::Secret;
-pub(crate) use setting::{Fallback, Ladder, MaxSessions, Misbehaviour, OrchestratorUrl};
+pub(crate) use setting::{Fallback, Ladder, MaxSessions, Misbehaviour, OrchestratorUrl, Switch};
 pub(crate) use tables::{Config, EngineTable, GatewayTable, keys};
 
 use std::path::PathBuf;

@@ -37,6 +37,8 @@ pub(crate) struct Failure {
     pub(crate) hint: String,
     /// Whether the same command may succeed later.
     pub(crate) retryable: bool,
+    /// What was found all the same, for `--json`.
+    pub(crate) data: Option<serde_json::Value>,
 }
 
 impl Failure {
@@ -53,6 +55,7 @@ impl Failure {
             message: message.to_string(),
             hint: String::new(),
             retryable: exit == Exit::Unreachable,
+            data: None,
         }
     }
 

@@ -44,7 +44,11 @@ impl Output {
                 "code": failure.code, "message": failure.message, "hint": failure.hint,
                 "retryable": failure.retryable, "tx": null,
             });
-            print(&json!({"ok": false, "error": error}).to_string());
+            let mut envelope = json!({"ok": false, "error": error});
+            if let Some(data) = &failure.data {
+                envelope["data"] = data.clone();
+            }
+            print(&envelope.to_string());
         } else {
             eprintln!("error: {}", failure.message);
             if !failure.hint.is_empty() {

@@ -61,7 +61,7 @@ pub(crate) async fn listen(
 }
 
 /// Name and number of the process that listens on a port, as far as this user may see.
-fn owner(port: u16) -> Option<String> {
+pub(crate) fn owner(port: u16) -> Option<String> {
     let sockets = ["/proc/net/tcp", "/proc/net/tcp6"]
         .into_iter()
         .filter_map(|table| {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use streamflow_engine::{Fault, Faulty, Job, Pool, Transcoder, measure};
-use streamflow_types::{Container, FrameRate, Profile, TranscodeFailure};
+use streamflow_types::{Codec, Container, FrameRate, Profile, TranscodeFailure};
 use tokio::time::Instant;
 
 use pool::{clip, config, job, until};
@@ -93,6 +93,35 @@ async fn film_comes_back_in_both_containers_with_exact_counts_and_signatures() {
     let pixels: Vec<_> = outcome.renditions.iter().map(|r| r.pixels.0).collect();
     assert_eq!(pixels, [640 * 360 * 60, 426 * 240 * 120]);
     assert!(outcome.renditions.iter().all(|r| r.signature.is_some()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_codec_comes_through_the_sandbox_both_ways() {
+    let pool = Pool::start(config(2)).await.unwrap();
+    let coded = |codec, container| {
+        let mut profile = Profile::new("a", 320, 180, 300_000, FrameRate::whole(15));
+        (profile.codec, profile.container) = (codec, Some(container));
+        profile
+    };
+    let outcome = pool
+        .transcode(film(vec![
+            coded(Codec::H264, Container::MpegTs),
+            coded(Codec::H265, Container::MpegTs),
+            coded(Codec::H265, Container::Mp4),
+            coded(Codec::Vp9, Container::Mp4),
+        ]))
+        .await
+        .unwrap();
+    for rendition in outcome.renditions {
+        assert_eq!(rendition.pixels.0, 60 * 320 * 180);
+        let mut back = job(&rendition.bytes, 1);
+        back.work.profiles = vec![Profile::new("b", 160, 90, 100_000, FrameRate::SOURCE)];
+        let back = pool.transcode(back).await.unwrap();
+        assert_eq!(
+            (back.decoded_frames, back.decoded_pixels),
+            (60, rendition.pixels)
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

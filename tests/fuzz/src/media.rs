@@ -9,6 +9,8 @@ use streamflow_media::inspect::{GateLimits, MAX_FRAMES, gate, inspect};
 use streamflow_media::ladder::{LadderOptions, SourceFacts, auto};
 use streamflow_media::mp4::{MAX_SAMPLES, Mp4};
 use streamflow_media::mpegts::demux::TransportStream;
+use streamflow_media::signature::renditions::{belong_together, compare_renditions};
+use streamflow_media::signature::{Match, Mode, Signature, Thresholds, Verdict, compare};
 
 /// A segment, of whatever container it seems to be, through everything asked of it.
 pub fn segment(bytes: &[u8]) {
@@ -28,6 +30,26 @@ pub fn segment(bytes: &[u8]) {
     let mut check = HlsCheck::new();
     check.segment("a.m3u8", "1.ts", &info);
     check.finish();
+}
+
+/// A signature, which is compared with itself, and two renditions.
+pub fn signature(bytes: &[u8]) {
+    let (one, other) = bytes.split_at(bytes.len() / 2);
+    let _ = compare_renditions(one, other);
+    let _ = belong_together(bytes, bytes);
+    let Ok(signature) = Signature::parse(bytes) else {
+        return;
+    };
+    assert!(
+        signature.frames() <= bytes.len() / 76,
+        "nothing is invented"
+    );
+    for mode in [Mode::Full, Mode::Fast] {
+        let found = compare(&signature, &signature, mode, Thresholds::default());
+        if let Ok(Match { verdict, found }) = found {
+            assert_eq!(found.is_some(), verdict != Verdict::Different);
+        }
+    }
 }
 
 /// A transport stream, which keeps no more than it is given.

@@ -14,6 +14,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("media_mp4", media::mp4),
     ("media_headers", media::headers),
     ("media_playlist", media::playlists),
+    ("media_signature", media::signature),
     ("rtmp_connection", rtmp::connection),
     ("rtmp_amf", rtmp::amf),
     ("wire_segment", wire::segment),

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use streamflow_engine::protocol::Layer;
+use streamflow_engine::protocol::{Hello, Layer};
 use streamflow_engine::{
-    Faulty, Latency, Measurement, Null, Pool, PoolConfig, Transcoder, machine, measure,
-    measure_once,
+    Faulty, Latency, LaunchError, Measurement, Null, Pool, PoolConfig, Transcoder, machine,
+    measure, measure_once,
 };
 use streamflow_runtime::Metrics;
 use streamflow_types::Profile;
@@ -29,16 +29,33 @@ const NULL_SESSIONS: u32 = 1_000;
 /// What capacity is measured with: the outputs a stream has unless told otherwise.
 const MEASURED_LADDER: [&str; 2] = ["P240p30fps16x9", "P360p30fps16x9"];
 
+/// Encoder presets, quickest first.
+const PRESETS: [&str; 7] = [
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+];
+
 /// Starts the workers.
 pub(super) async fn start(table: &EngineTable, metrics: &Metrics) -> Result<Arc<Pool>, Failure> {
+    check_preset(&table.preset)?;
     let mut config = PoolConfig::new(worker(table)?, metrics.clone());
     config.preset.clone_from(&table.preset);
     config.worker_memory_bytes = table.worker_memory.0;
     config.cores = cores(table)?;
     config.allow_missing_layers = layers(&table.allow_missing_sandbox)?;
     let pool = Pool::start(config).await.map_err(|error| {
-        Failure::new(Exit::Precondition, "no-media-workers", error_chain(&error))
-            .hint("see the log; --help-all lists the options of the engine")
+        let hint = match error {
+            LaunchError::MissingLayers { .. } | LaunchError::OldFfmpeg { .. } => {
+                "change the system, or accept the risk with --allow-missing-sandbox LAYER"
+            }
+            _ => "see the log; --help-all lists the options of the engine",
+        };
+        Failure::new(Exit::Precondition, "no-media-workers", error_chain(&error)).hint(hint)
     })?;
     Ok(Arc::new(pool))
 }
@@ -84,6 +101,11 @@ pub(super) async fn start_measured(
     Ok(pool)
 }
 
+/// What a worker says of itself when it is started as a node would start it.
+pub(crate) async fn hello(table: &EngineTable, metrics: &Metrics) -> Result<Hello, Failure> {
+    Ok(start(table, metrics).await?.hello().clone())
+}
+
 /// How fast this machine makes a ladder, with the engine's own settings.
 pub(crate) async fn speed(table: &EngineTable, ladder: &[Profile]) -> Result<Measurement, Failure> {
     let pool = start(table, &Metrics::new()).await?;
@@ -123,6 +145,15 @@ fn cores(table: &EngineTable) -> Result<NonZeroU32, Failure> {
             Ok(cores.unwrap_or(NonZeroU32::MIN))
         }
     }
+}
+
+/// An unknown one would fail every segment instead of the start.
+pub(super) fn check_preset(preset: &str) -> Result<(), Failure> {
+    if PRESETS.contains(&preset) {
+        return Ok(());
+    }
+    let message = format!("engine.preset: there is no encoder preset {preset:?}");
+    Err(Failure::usage("preset", message).hint(format!("presets are {}", PRESETS.join(", "))))
 }
 
 fn worker(table: &EngineTable) -> Result<PathBuf, Failure> {

@@ -1,6 +1,6 @@
 //! A gateway, alone or as the heart of `up`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use serde_json::json;
@@ -10,6 +10,7 @@ use streamflow_gateway::{ApiKey, Config, Deps, Fallback, Listeners, OffChain};
 
 use super::ground::Ground;
 use super::{Start, control_port, engine, ladder, store};
+use crate::cli::Up;
 use crate::config::{self, Secret};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -17,31 +18,15 @@ use crate::ports::{WhenTaken, listen};
 
 /// Runs a gateway on exactly the addresses it was given.
 pub(super) async fn run(start: Start) -> anyhow::Result<()> {
-    serve(start, WhenTaken::Fail, false).await
+    serve(start, WhenTaken::Fail, None).await
 }
 
-/// Runs a gateway for people: ports move when taken, the addresses are printed, and without an
-/// orchestrator this machine does the work.
-pub(super) async fn up(mut start: Start, public: bool) -> anyhow::Result<()> {
-    let table = &mut start.config.gateway;
-    if public {
-        let everywhere = |address: &mut SocketAddr| {
-            if address.ip().is_loopback() {
-                address.set_ip(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-            }
-        };
-        everywhere(&mut table.rtmp_addr);
-        everywhere(&mut table.http_addr);
-    }
-    if table.orch.is_empty() && table.discovery_webhook.is_none() {
-        table
-            .fallback
-            .retain(|place| *place != config::Fallback::Network);
-    }
-    serve(start, WhenTaken::Move, true).await
-}
-
-async fn serve(start: Start, when_taken: WhenTaken, announced: bool) -> anyhow::Result<()> {
+/// Runs a gateway, alone or as the heart of `up`, which has its addresses printed.
+pub(super) async fn serve(
+    start: Start,
+    when_taken: WhenTaken,
+    up: Option<&Up>,
+) -> anyhow::Result<()> {
     let (table, output) = (&start.config.gateway, start.output);
     let ground = Ground::lay(&start.config, Role::Gateway)?;
     let config = translate(&start, &ground)?;
@@ -60,8 +45,11 @@ async fn serve(start: Start, when_taken: WhenTaken, announced: bool) -> anyhow::
         metrics: ground.metrics.clone(),
         readiness: ground.readiness.clone(),
     };
-    if announced {
-        announce(&listeners, output);
+    if let Some(options) = up {
+        let page = announce(&listeners, output);
+        if options.open {
+            open_page(&page, output);
+        }
     }
     let role = streamflow_gateway::run(config, deps, listeners, ground.shutdown.clone());
     ground
@@ -181,8 +169,8 @@ async fn open_doors(
     })
 }
 
-/// Tells people where to publish and where to watch.
-fn announce(listeners: &Listeners, output: Output) {
+/// Tells people where to publish and where to watch, and gives the address of the player page.
+fn announce(listeners: &Listeners, output: Output) -> String {
     let place = |listener: &tokio::net::TcpListener| {
         let address = listener.local_addr().ok()?;
         // Nobody can open 0.0.0.0.
@@ -215,4 +203,26 @@ fn announce(listeners: &Listeners, output: Output) {
              stop         Ctrl-C"
         )
     });
+    format!("http://{http}/")
+}
+
+/// Shows a page in the person's browser, as far as the system knows one.
+fn open_page(page: &str, output: Output) {
+    let opener = if cfg!(target_os = "macos") {
+        "open"
+    } else {
+        "xdg-open"
+    };
+    let silent = std::process::Stdio::null;
+    let started = tokio::process::Command::new(opener)
+        .arg(page)
+        .stdin(silent())
+        .stdout(silent())
+        .stderr(silent())
+        .spawn();
+    if let Err(error) = started {
+        output.note(&format!(
+            "no browser was opened ({opener}: {error}); go to {page}"
+        ));
+    }
 }

@@ -23,16 +23,28 @@ const DEFAULT_PORT: u16 = 8935;
 
 /// Runs it until it has drained.
 pub(super) async fn run(start: Start) -> anyhow::Result<()> {
+    serve(start, None, WhenTaken::Fail).await
+}
+
+/// Runs it, on this port where it has been opened already.
+pub(super) async fn serve(
+    start: Start,
+    opened: Option<TcpListener>,
+    when_taken: WhenTaken,
+) -> anyhow::Result<()> {
     let table = &start.config.orchestrator;
     let ground = Ground::lay(&start.config, Role::Orchestrator)?;
     let config = translate(&start, &ground)?;
-    let listener = open_service(&start, &config.service).await?;
+    let listener = match opened {
+        Some(listener) => listener,
+        None => open_service(&start, &config.service).await?,
+    };
     let control_listener = control_port::open(
         &ground,
         table.control_addr,
         &start.layers,
         "orchestrator",
-        WhenTaken::Fail,
+        when_taken,
         start.output,
     )
     .await?;

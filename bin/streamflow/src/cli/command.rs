@@ -3,7 +3,9 @@
 use clap::builder::{PossibleValuesParser, StyledStr, styling};
 use clap::{Arg, ArgAction, Args, Command, ValueHint, value_parser};
 
+use super::{UpRole, refused};
 use crate::commands::devnet::DevnetArgs;
+use crate::commands::doctor::DoctorArgs;
 use crate::config::{Key, Level, keys};
 
 /// Settings every verb takes.
@@ -18,6 +20,7 @@ pub(crate) fn command(all: bool) -> Command {
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
         .styles(styling::Styles::plain())
+        .help_template(TEMPLATE)
         .after_help(EXAMPLES)
         .subcommands(roles(all))
         .subcommand(devnet())
@@ -28,6 +31,32 @@ pub(crate) fn command(all: bool) -> Command {
     }
     command
 }
+
+/// Verbs by what they are for; a test holds it against the verbs there are.
+const TEMPLATE: &str = "\
+{about}
+
+Usage: streamflow <VERB> [OPTIONS]
+
+Running roles:
+  up             Everything on this machine: gateway, transcoding, player page
+  gateway        Take streams, have them transcoded, serve them
+  orchestrator   Sell transcoding, on this machine or by attached transcoders
+  transcoder     Work for one orchestrator
+  devnet         A whole network on this machine
+
+Asking and acting:
+  status         How the nodes of this machine are doing
+  streams        Streams of a gateway
+  orchestrators  Orchestrators a gateway knows
+  workers        Transcoders attached to an orchestrator
+  doctor         What keeps a node of this machine from working
+  config         The settings: check, print, reference
+  call           Ask the control API of a node directly
+  completions    Completions for a shell
+  man            The manual page
+
+{options}{after-help}";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,15 +101,14 @@ fn globals(all: bool) -> Vec<Arg> {
 }
 
 fn roles(all: bool) -> Vec<Command> {
-    let public = Arg::new("public")
-        .long("public")
-        .action(ArgAction::SetTrue)
-        .help("Let other machines publish and watch");
     vec![
         role("up", &["gateway", "engine", "node", "metrics"], all)
             .about("Everything on this machine: gateway, transcoding, player page")
-            .arg(public)
-            .after_help("Example:\n  streamflow up\n  streamflow up --ladder P720p30fps16x9,P360p30fps16x9"),
+            .args(up_options())
+            .after_help(
+                "Examples:\n  streamflow up\n  streamflow up --ladder P720p30fps16x9,P360p30fps16x9\n  \
+                 streamflow up --role gateway,orchestrator,transcoder --open",
+            ),
         role("gateway", &["gateway", "engine", "node", "metrics"], all)
             .about("Take streams, have them transcoded, serve them")
             .after_help(
@@ -99,6 +127,32 @@ fn roles(all: bool) -> Vec<Command> {
     ]
 }
 
+fn up_options() -> [Arg; 4] {
+    let switch = |name: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .action(ArgAction::SetTrue)
+            .help(help)
+    };
+    [
+        Arg::new("role")
+            .long("role")
+            .value_name("LIST")
+            .value_delimiter(',')
+            .default_value("gateway,transcoder")
+            .hide_possible_values(true)
+            .value_parser(clap::builder::EnumValueParser::<UpRole>::new())
+            .help("What to run: gateway, orchestrator, transcoder"),
+        switch("public", "Let other machines publish and watch"),
+        switch("open", "Show the player page in a browser"),
+        switch(
+            "no-dashboard",
+            "Leave the dashboard out; this build has none",
+        )
+        .hide(true),
+    ]
+}
+
 fn role(name: &'static str, tables: &[&str], all: bool) -> Command {
     let own =
         |key: &&Key| tables.contains(&key.table) && !GLOBAL_KEYS.contains(&key.path().as_str());
@@ -108,7 +162,9 @@ fn role(name: &'static str, tables: &[&str], all: bool) -> Command {
         .filter(own)
         .map(|key| setting(key, all))
         .collect();
-    Command::new(name).args(arguments)
+    Command::new(name)
+        .args(arguments)
+        .args(refused::arguments(name))
 }
 
 /// A setting as a flag.
@@ -141,7 +197,12 @@ fn setting(key: &'static Key, all: bool) -> Arg {
 }
 
 fn devnet() -> Command {
-    DevnetArgs::augment_args(Command::new("devnet")).about("A whole network on this machine")
+    DevnetArgs::augment_args(Command::new("devnet"))
+        .about("A whole network on this machine")
+        .after_help(
+            "Examples:\n  streamflow devnet up --video film.mp4\n  \
+             streamflow devnet kill orchestrator-1",
+        )
 }
 
 fn watch() -> Arg {
@@ -168,8 +229,13 @@ fn questions() -> Vec<Command> {
     vec![
         Command::new("status")
             .about("How the nodes of this machine are doing")
-            .arg(watch()),
-        group("streams").about("Streams of a gateway").subcommands([
+            .arg(watch())
+            .after_help(
+                "Examples:\n  streamflow status --watch\n  streamflow status --node 127.0.0.1:7935 --json",
+            ),
+        group("streams").about("Streams of a gateway").after_help(
+            "Examples:\n  streamflow streams list --watch\n  streamflow streams show NAME",
+        ).subcommands([
             list("The streams that run"),
             Command::new("show")
                 .about("One stream with its recent segments")
@@ -181,6 +247,10 @@ fn questions() -> Vec<Command> {
         ]),
         group("orchestrators")
             .about("Orchestrators a gateway knows")
+            .after_help(
+                "Examples:\n  streamflow orchestrators list\n  \
+                 streamflow orchestrators probe https://10.0.0.2:8935",
+            )
             .subcommands([
                 list("The orchestrators with state and latency"),
                 Command::new("probe")
@@ -191,6 +261,7 @@ fn questions() -> Vec<Command> {
             ]),
         group("workers")
             .about("Transcoders attached to an orchestrator")
+            .after_help("Examples:\n  streamflow workers list\n  streamflow workers drain 10.0.0.3:40112")
             .subcommands([
                 list("The transcoders with their load"),
                 Command::new("drain")
@@ -204,8 +275,12 @@ fn questions() -> Vec<Command> {
 fn tools() -> Vec<Command> {
     let text = |name: &'static str, value: &'static str| Arg::new(name).value_name(value);
     vec![
+        doctor(),
         Command::new("config")
             .about("The settings")
+            .after_help(
+                "Examples:\n  streamflow config check --config streamflow.toml\n  streamflow config print",
+            )
             .subcommand_required(true)
             .arg_required_else_help(true)
             .subcommands([
@@ -221,21 +296,53 @@ fn tools() -> Vec<Command> {
                     .required(true)
                     .help("For example /api/v1/status"),
             )
-            .arg(text("body", "JSON").help("Body to send")),
+            .arg(text("body", "JSON").help("Body to send"))
+            .after_help(
+                "Examples:\n  streamflow call GET /api/v1/status\n  streamflow call POST /api/v1/drain",
+            ),
         Command::new("completions")
             .about("Completions for a shell")
             .arg(
                 text("shell", "SHELL")
                     .required(true)
                     .value_parser(value_parser!(clap_complete::Shell)),
-            ),
-        Command::new("man").about("The manual page"),
+            )
+            .after_help("Example:\n  streamflow completions bash > /etc/bash_completion.d/streamflow"),
+        Command::new("man")
+            .about("The manual page")
+            .arg(
+                Arg::new("markdown")
+                    .long("markdown")
+                    .action(ArgAction::SetTrue)
+                    .help("Every verb and option, as a Markdown page"),
+            )
+            .after_help("Example:\n  streamflow man | man -l -"),
     ]
+}
+
+/// With the engine's options, so that a sandbox that may be incomplete can be looked at as such.
+fn doctor() -> Command {
+    let engine = keys().filter(|key| key.table == "engine");
+    DoctorArgs::augment_args(Command::new("doctor"))
+        .about("What keeps a node of this machine from working, each with cause and fix")
+        .args(engine.map(|key| setting(key, false)))
+        .after_help(
+            "Examples:\n  streamflow doctor\n  streamflow doctor --only ports,ffmpeg\n  \
+             streamflow doctor --report report.json",
+        )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_grouped_list_has_every_verb_once() {
+        for verb in command(true).get_subcommands() {
+            let line = format!("\n  {} ", verb.get_name());
+            assert_eq!(TEMPLATE.matches(&line).count(), 1, "{line}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_sound() {

@@ -1,7 +1,10 @@
 //! `streamflow call`: the control API as it is.
 
+use serde_json::Value;
+
 use crate::control::{Control, Target};
 use crate::failure::Failure;
+use crate::output::Output;
 
 /// Sends the request and prints the answer's body.
 pub(crate) async fn run(
@@ -9,6 +12,7 @@ pub(crate) async fn run(
     method: &str,
     path: &str,
     body: Option<String>,
+    output: Output,
 ) -> anyhow::Result<()> {
     let method = match method.to_ascii_uppercase().as_str() {
         "GET" => reqwest::Method::GET,
@@ -24,6 +28,8 @@ pub(crate) async fn run(
             .into());
     }
     let text = control.raw(Target::Any, method, path, body).await?;
-    println!("{}", text.trim_end());
+    // With --json the answer stands in the envelope, as what it is or else as text.
+    let data = serde_json::from_str(&text).unwrap_or_else(|_| Value::from(text.trim_end()));
+    output.data(&data, || text);
     Ok(())
 }

@@ -17,6 +17,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use crate::config::EngineTable;
+use crate::failure::Failure;
+use crate::output::Output;
 
 /// Set in the environment of every member of a network.
 pub(crate) const MEMBER: &str = "STREAMFLOW_DEVNET_MEMBER";
@@ -50,6 +52,9 @@ enum Action {
         /// Keep the network's folder, with its logs, when it stops.
         #[arg(long)]
         keep: bool,
+        /// Known and not offered: see `run`.
+        #[arg(long, hide = true)]
+        seed: Option<String>,
     },
     /// Stop the network that runs from this data folder.
     Down,
@@ -74,7 +79,7 @@ pub(crate) async fn run(
     arguments: DevnetArgs,
     engine: &EngineTable,
     data: &Path,
-    json: bool,
+    output: Output,
 ) -> anyhow::Result<()> {
     let folder = state::folder(data);
     match arguments.action {
@@ -82,21 +87,29 @@ pub(crate) async fn run(
             orchestrators,
             video,
             keep,
+            seed,
         } => {
+            if seed.is_some() {
+                let message = "--seed is refused: a network without a chain draws nothing from it";
+                return Err(Failure::usage("not-offered", message)
+                    .hint("leave --seed out")
+                    .into());
+            }
             up::run(
                 up::Options {
                     orchestrators,
                     video,
                     keep,
-                    json,
+                    json: output.json,
+                    data: data.to_owned(),
                 },
                 engine,
                 &folder,
             )
             .await
         }
-        Action::Down => status::down(&folder).await,
-        Action::Status { wait } => status::status(&folder, wait, json).await,
-        Action::Kill { member, freeze } => status::kill(&folder, &member, freeze).await,
+        Action::Down => status::down(&folder, output).await,
+        Action::Status { wait } => status::status(&folder, wait, output).await,
+        Action::Kill { member, freeze } => status::kill(&folder, &member, freeze, output).await,
     }
 }

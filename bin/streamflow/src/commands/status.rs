@@ -93,7 +93,7 @@ fn show(found: &Found) -> String {
         status.network, status.version
     );
     for reason in &status.reasons {
-        let _ = writeln!(text, "  {:<14}{}", reason.code, reason.message);
+        let _ = writeln!(text, "  {}: {}", reason.code, reason.message);
     }
     let segments = &status.role.segments;
     let _ = writeln!(text, "  {sessions:<14}{}", usage(&status.role.sessions));

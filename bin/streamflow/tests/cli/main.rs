@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod compatibility;
+mod doctor;
 mod fake_node;
+mod pages;
 mod program;
 mod questions;
 mod roles;

@@ -112,6 +112,11 @@ fn call_prints_what_the_node_says() {
     let (home, node) = (Home::new(), FakeNode::start());
     let ran = home.run(&["call", "get", "/odd", "--node", &node.url()]);
     assert_eq!((ran.code, ran.out.as_str()), (0, "\"odd\"\n"), "{ran:?}");
+    let ran = home.run(&["call", "GET", "/odd", "--json", "--node", &node.url()]);
+    assert_eq!(
+        (&ran.json()["ok"], &ran.json()["data"]),
+        (&true.into(), &"odd".into())
+    );
     assert_eq!(
         home.run(&["call", "PUT", "/odd", "--node", &node.url()])
             .code,
@@ -125,4 +130,25 @@ fn a_node_that_talks_nonsense_is_no_bug_of_ours() {
     let url = format!("{}/", node.url());
     let ran = home.run(&["orchestrators", "list", "--json", "--node", &url]);
     assert_eq!(ran.code, 3, "{ran:?}");
+}
+
+#[test]
+fn a_network_that_does_not_run_is_exit_4_and_a_film_that_is_not_there_exit_2() {
+    let home = Home::new();
+    let data = home.path("data").display().to_string();
+    for action in [&["status"][..], &["down"], &["kill", "gateway"]] {
+        let ran = home.run(&[&["devnet", "--json", "--data-dir", &data], action].concat());
+        assert_eq!(
+            (ran.code, ran.failure_code().as_str()),
+            (4, "no-network"),
+            "{ran:?}"
+        );
+    }
+    let up = ["devnet", "up", "--json", "--data-dir", &data];
+    let ran = home.run(&[&up[..], &["--video", "/nonexistent"]].concat());
+    assert_eq!(
+        (ran.code, ran.failure_code().as_str()),
+        (2, "video"),
+        "{ran:?}"
+    );
 }

@@ -124,6 +124,24 @@ fn up_prints_where_to_publish_and_moves_ports_that_are_taken() {
 }
 
 #[test]
+fn up_says_what_a_list_of_roles_lacks() {
+    let home = Home::new();
+    for (roles, hint) in [
+        ("transcoder", "streamflow transcoder --orch"),
+        ("gateway,orchestrator", "add transcoder to --role"),
+    ] {
+        let ran = home.run(&["up", "--json", "--role", roles]);
+        assert_eq!(
+            (ran.code, ran.failure_code().as_str()),
+            (2, "roles"),
+            "{ran:?}"
+        );
+        assert!(ran.out.contains(hint), "{ran:?}");
+    }
+    assert_eq!(home.run(&["up", "--role", "miner"]).code, 2);
+}
+
+#[test]
 fn a_taken_port_is_exit_2_and_names_its_owner() {
     let home = Home::new();
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -13,6 +13,7 @@ mod av;
 mod check;
 mod control;
 mod feed;
+mod join;
 mod order;
 mod picture;
 mod probe;
@@ -27,6 +28,7 @@ mod zimg;
 
 pub use check::{DecodeReport, decode_check};
 pub use control::{Cancel, Control, Threads};
+pub use join::{Joined, Joiner};
 pub use probe::{Probe, ProbeError, probe};
 pub use product::{Product, StageTimes};
 pub use settings::{FRAME_SLACK, OUTPUT_SLACK, Settings};

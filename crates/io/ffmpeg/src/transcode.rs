@@ -52,7 +52,7 @@ pub fn transcode(
     let mut stages = StageTimes::default();
     let source = timed(&mut stages.open, || in_order(source, container, work));
     let opened = timed(&mut stages.open, || {
-        Job::open(&source, container, work, settings, control)
+        Job::open(&source, container, work, &orders, settings, control)
     })?;
     let mut product = opened.run(work, &orders, settings, control, &stop, turn)?;
     product.stages.add(&stages);
@@ -108,6 +108,7 @@ impl<'bytes> Job<'bytes> {
         source: &'bytes [u8],
         container: Container,
         work: &Work,
+        orders: &[Order],
         settings: &Settings,
         control: &Control,
     ) -> Result<Self, TranscodeFailure> {
@@ -144,7 +145,12 @@ impl<'bytes> Job<'bytes> {
         let rate = video_info.as_ref().and_then(|info| info.rate);
         let matrix = video_info.as_ref().and_then(|info| info.matrix);
         let copied = match (&video_info, work.video) {
-            (Some(info), VideoMode::Copy) => Some(Parameters::of(&input, info)?),
+            (Some(info), VideoMode::Copy) => {
+                if !orders.iter().all(|order| info.fits(order.container)) {
+                    return Err(TranscodeFailure::UnrecognizedFormat);
+                }
+                Some(Parameters::of(&input, info)?)
+            }
             _ => None,
         };
         let source_pixels = video_info
@@ -154,7 +160,7 @@ impl<'bytes> Job<'bytes> {
             .map(|info| Video::open(&input, info, work, settings))
             .transpose()?;
         let sound = sound_info
-            .map(|info| open_sound(&input, info, work.audio))
+            .map(|info| open_sound(&input, info, work.audio, orders))
             .transpose()?;
         Ok(Self {
             input,
@@ -310,17 +316,22 @@ fn usable(
     }
 }
 
-/// Sound whose shape the segment does not tell cannot be written to a container.
+/// Sound whose shape the segment does not tell cannot be written to a container. Sound that one of
+/// the containers cannot hold is encoded for all of them, or left out where it cannot be decoded.
 fn open_sound(
     input: &Input<'_>,
     info: StreamInfo,
     mode: AudioMode,
+    orders: &[Order],
 ) -> Result<Option<(Sound, SoundShape)>, TranscodeFailure> {
     if info.sample_rate <= 0 || info.channels <= 0 {
         return Ok(None);
     }
     match mode {
-        AudioMode::Copy => Sound::copied(input, info).map(Some),
+        AudioMode::Copy if orders.iter().all(|order| info.fits(order.container)) => {
+            Sound::copied(input, info).map(Some)
+        }
+        AudioMode::Copy => Ok(Sound::encoded(input, info).ok()),
         AudioMode::Aac => Sound::encoded(input, info).map(Some),
         AudioMode::Drop => Ok(None),
     }

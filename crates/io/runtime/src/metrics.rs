@@ -29,9 +29,11 @@ impl Metrics {
     }
 
     /// The same metrics seen through a handle that adds these labels to all it makes, as
-    /// `node_id` and `node_type` of a role.
+    /// `node_id` and `node_type` of a role. A label it adds already gets the new value: readers
+    /// refuse a series that names a label twice.
     pub fn with_labels(&self, labels: Labels<'_>) -> Self {
         let mut base = self.base.as_ref().clone();
+        base.retain(|(key, _)| labels.iter().all(|(added, _)| added != key));
         base.extend(
             labels
                 .iter()
@@ -155,6 +157,17 @@ fn add(cell: &AtomicU64, amount: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_label_added_twice_stands_once_with_its_last_value() {
+        let metrics = Metrics::new();
+        let node = metrics.with_labels(&[("node_id", "a"), ("node_type", "x")]);
+        node.with_labels(&[("node_type", "bctr")])
+            .gauge("livepeer_versions", &[])
+            .set(1.0);
+        let line = "livepeer_versions{node_id=\"a\",node_type=\"bctr\"} 1\n";
+        assert!(metrics.render().contains(line), "{}", metrics.render());
+    }
 
     #[test]
     fn series_of_all_kinds_render_with_their_exact_names() {

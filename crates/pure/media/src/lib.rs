@@ -14,3 +14,4 @@ pub mod mpegts;
 pub mod plan;
 pub mod playlist;
 pub mod segmenter;
+pub mod signature;

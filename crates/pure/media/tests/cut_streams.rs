@@ -218,3 +218,96 @@ fn sound_goes_on_when_pictures_stop_and_pictures_come_back_with_a_key_frame() {
         .count();
     assert_eq!(broken, 2);
 }
+
+/// Pictures 40 ms apart from zero on, with key frames at these times; what is cut of them.
+fn cut_at(keys: &[u32], until: u32, first: u64) -> Vec<SourceSegment> {
+    let mut segmenter = segmenter(Settings::default(), first);
+    segmenter.video_format(video_format(1));
+    let mut segments = Vec::new();
+    for time in (0..until).step_by(40) {
+        let key = keys.contains(&time);
+        segments.extend(segmenter.video(time, 0, key, picture()).unwrap());
+    }
+    segments.extend(segmenter.finish());
+    segments
+}
+
+fn millis(segments: &[SourceSegment]) -> Vec<u128> {
+    let durations = segments.iter().map(|segment| segment.duration);
+    durations.map(|duration| duration.as_millis()).collect()
+}
+
+#[test]
+fn segments_are_two_seconds_by_default_and_count_from_where_the_caller_says() {
+    let keys: Vec<u32> = (0..10_000).step_by(1000).collect();
+    for first in [0, 1, 4_000_000_000] {
+        let segments = cut_at(&keys, 9000, first);
+        assert_eq!(millis(&segments), [2000, 2000, 2000, 2000, 1000]);
+        let numbers = segments.iter().map(|segment| segment.number.0);
+        assert!(numbers.eq(first..first + 5));
+    }
+}
+
+#[test]
+fn without_a_key_frame_at_the_border_a_segment_runs_to_the_next() {
+    let segments = cut_at(&[0, 1960, 3920, 5880], 6000, 0);
+    assert_eq!(millis(&segments), [3920, 2080]);
+    // The vanished source's last segment is as short as it is.
+    let segments = cut_at(&[0, 2000], 2040, 0);
+    assert_eq!(millis(&segments), [2000, 40]);
+}
+
+#[test]
+fn late_sound_goes_into_the_segment_it_meets_at_its_own_time() {
+    let mut segmenter = segmenter(Settings::default(), 0);
+    segmenter.video_format(video_format(1));
+    segmenter.audio_format(AUDIO);
+    let frame = || Bytes::from_static(&[0xff, 0xf1, 0, 0, 0, 0, 0, 1]);
+    let mut segments = Vec::new();
+    for time in (0..4000).step_by(40) {
+        let key = time % 2000 == 0;
+        segments.extend(segmenter.video(time, 0, key, picture()).unwrap());
+        // Sound lags 400 ms behind the pictures.
+        if time >= 400 {
+            segments.extend(segmenter.audio(time - 400, frame()).unwrap());
+        }
+    }
+    segments.extend(segmenter.finish());
+    assert_eq!(millis(&segments), [2000, 2000]);
+    let sound = |segment: &SourceSegment| -> Vec<u64> {
+        let parsed = TransportStream::parse(&segment.bytes);
+        let track = &parsed.streams[1].packets;
+        track
+            .iter()
+            .map(|pes| pes.pts.unwrap().to_wire() / 90)
+            .collect()
+    };
+    assert_eq!(sound(&segments[0])[0], 0);
+    // Announced late, it begins before the pictures of its segment and none of it is lost.
+    assert_eq!(sound(&segments[1])[0], 1600);
+    let all: Vec<u64> = segments.iter().flat_map(sound).collect();
+    assert!(all.windows(2).all(|pair| pair[0] < pair[1]));
+    assert_eq!(segmenter.facts().sound_frames, 90);
+}
+
+#[test]
+fn pictures_stand_first_whatever_came_first() {
+    for sound_first in [true, false] {
+        let mut segmenter = segmenter(Settings::default(), 0);
+        segmenter.audio_format(AUDIO);
+        segmenter.video_format(video_format(1));
+        for time in [0, 40, 80] {
+            let sound = Bytes::from_static(&[0xff, 0xf1, 0, 0, 0, 0, 0, 1]);
+            if sound_first {
+                segmenter.audio(time, sound.clone()).unwrap();
+            }
+            segmenter.video(time, 0, time == 0, picture()).unwrap();
+            if !sound_first {
+                segmenter.audio(time, sound).unwrap();
+            }
+        }
+        let parsed = TransportStream::parse(&segmenter.finish().unwrap().bytes);
+        let order: Vec<u16> = parsed.streams.iter().map(|stream| stream.pid).collect();
+        assert_eq!(order, [VIDEO_PID, VIDEO_PID + 1]);
+    }
+}

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::amf::{AmfError, Value};
-use crate::chunk::{ChunkError, ChunkReader, ChunkWriter};
+use crate::chunk::{ChunkError, ChunkReader, ChunkWriter, MAX_COMMAND_BYTES};
 use crate::cursor::Cursor;
 use crate::handshake::{Handshake, VersionError};
 use crate::message::{self, Message, event, kind};
@@ -163,6 +163,14 @@ const SMALLEST_WINDOW: u32 = 64 * 1024;
 /// not read at all then.
 const MAX_HELD_BYTES: usize = 256 * 1024;
 
+/// Most memory of a connection whose actions are polled after each 64 KiB: twice the unfinished
+/// messages, since buffers grow by doubling, the first reserve of each chunk stream, and what 64
+/// KiB of the smallest frames come to.
+pub const MAX_CONNECTION_BYTES: usize = 64 * 1024 * 1024;
+
+/// The same while nobody publishes: commands only.
+pub const MAX_STRANGER_BYTES: usize = 4 * 1024 * 1024;
+
 impl Connection {
     /// A connection accepted now.
     pub fn new(now: Instant, timeouts: Timeouts) -> Self {
@@ -235,6 +243,25 @@ impl Connection {
     /// When to call `handle` with [`Input::Tick`] if nothing else happens.
     pub const fn deadline(&self) -> Option<Instant> {
         self.deadline
+    }
+
+    /// Bytes of memory in use; at most [`MAX_CONNECTION_BYTES`], and until somebody publishes
+    /// [`MAX_STRANGER_BYTES`].
+    pub fn memory(&self) -> usize {
+        let content = |action: &Action| match action {
+            Action::Send(bytes)
+            | Action::Media(
+                Media::Video { payload: bytes, .. } | Media::Audio { payload: bytes, .. },
+            ) => bytes.len(),
+            // Values of a message of bounded length.
+            Action::Media(Media::Metadata(_)) => MAX_COMMAND_BYTES,
+            Action::Publish(_) | Action::Unpublished | Action::Close(_) => 0,
+        };
+        self.reader.memory()
+            + self.out.capacity()
+            + self.held.capacity()
+            + self.actions.capacity() * size_of::<Action>()
+            + self.actions.iter().map(content).sum::<usize>()
     }
 
     /// Whether the connection is closed and nothing is left to do.

@@ -96,12 +96,18 @@ fn without_wrapper(message: &Message, wrapped: u8) -> &[u8] {
     }
 }
 
+/// Messages taken of one aggregate: those of some seconds. The rest is left out, since each takes
+/// several times the memory of its bytes.
+pub(crate) const MAX_PARTS: usize = 1024;
+
 /// The messages inside an aggregate, each with its own time. Stops at the first that is cut off.
 pub(crate) fn split_aggregate(aggregate: &Message) -> Vec<Message> {
     let mut cursor = Cursor(&aggregate.payload);
     let mut first_time = None;
     let mut messages = Vec::new();
-    while let Some((kind, time, body)) = sub_message(&mut cursor) {
+    while messages.len() < MAX_PARTS
+        && let Some((kind, time, body)) = sub_message(&mut cursor)
+    {
         let shift = time.wrapping_sub(*first_time.get_or_insert(time));
         messages.push(Message {
             kind,

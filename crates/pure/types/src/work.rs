@@ -7,7 +7,8 @@ use crate::{Clip, Profile};
 /// What happens to the sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum AudioMode {
-    /// Packets are passed on as they came.
+    /// Packets are passed on as they came. Sound that an output's container cannot hold is encoded
+    /// as AAC.
     #[default]
     Copy,
     /// No sound in the outputs.
@@ -37,7 +38,8 @@ pub struct Work {
     pub clip: Option<Clip>,
     /// Whether each rendition comes with an MPEG-7 video signature.
     pub signature: bool,
-    /// Text for the container: service provider in MPEG-TS, comment in MP4. Empty for none.
+    /// Who made the outputs, for their containers: service provider in MPEG-TS, comment in MP4,
+    /// which reads "Processed by" and this. Empty for none.
     pub metadata: String,
     /// What happens to the sound.
     pub audio: AudioMode,

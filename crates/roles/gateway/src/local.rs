@@ -60,16 +60,17 @@ async fn run(
             profile,
             is_clip,
         };
-        let info = check(&purchase, &rendition.bytes, rendition.pixels).map_err(|mismatch| {
-            AttemptError::Mismatch {
-                profile: profile.name.clone(),
-                mismatch,
-            }
+        let checked = check(&purchase, &rendition.bytes, rendition.pixels);
+        let inspected = checked.map_err(|mismatch| AttemptError::Mismatch {
+            profile: profile.name.clone(),
+            mismatch,
         })?;
         Ok(Checked {
             bytes: rendition.bytes,
-            info,
+            info: inspected.info,
             pixels: rendition.pixels,
+            // Our own engine has no reason to lie: where it differs, the source's headers do.
+            doubt: None,
         })
     })
     .collect()

@@ -63,6 +63,8 @@ pub(crate) struct Checked {
     pub(crate) bytes: Bytes,
     pub(crate) info: MediaInfo,
     pub(crate) pixels: Pixels,
+    /// Where it differs from what the source's headers promise.
+    pub(crate) doubt: Option<Mismatch>,
 }
 
 /// What an attempt uses.
@@ -346,17 +348,16 @@ async fn fetch(
             async move {
                 let most = verify::most_bytes(&purchase);
                 let bytes = download::fetch(&means.clients, session, &reported.url, most).await?;
-                let info =
-                    verify::check(&purchase, &bytes, reported.pixels).map_err(|mismatch| {
-                        AttemptError::Mismatch {
-                            profile: profile.name.clone(),
-                            mismatch,
-                        }
-                    })?;
+                let checked = verify::check(&purchase, &bytes, reported.pixels);
+                let inspected = checked.map_err(|mismatch| AttemptError::Mismatch {
+                    profile: profile.name.clone(),
+                    mismatch,
+                })?;
                 Ok::<_, AttemptError>(Checked {
                     bytes,
-                    info,
+                    info: inspected.info,
                     pixels: reported.pixels,
+                    doubt: inspected.doubt,
                 })
             }
         });

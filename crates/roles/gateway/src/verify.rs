@@ -112,12 +112,22 @@ pub(crate) fn most_bytes(purchase: &Purchase<'_>) -> u64 {
     wrapped.saturating_add(SLACK_BYTES).min(most)
 }
 
+/// A rendition that is whole.
+#[derive(Debug)]
+pub(crate) struct Inspected {
+    /// What it is.
+    pub(crate) info: MediaInfo,
+    /// Where it differs from what the source's headers promise. Of a damaged source they promise
+    /// what no decoder can keep, so this alone does not tell who is wrong.
+    pub(crate) doubt: Option<Mismatch>,
+}
+
 /// Checks a rendition; gives what it is.
 pub(crate) fn check(
     purchase: &Purchase<'_>,
     bytes: &[u8],
     claimed: Pixels,
-) -> Result<MediaInfo, Mismatch> {
+) -> Result<Inspected, Mismatch> {
     if bytes.len() < MIN_RENDITION_BYTES {
         return Err(Mismatch::Empty(bytes.len()));
     }
@@ -141,11 +151,17 @@ pub(crate) fn check(
     };
     check_picture(purchase, video)?;
     check_pixels(video, claimed)?;
-    check_sound(purchase, &info)?;
-    if let Some(source) = purchase.source.video.as_ref().filter(|_| !purchase.is_clip) {
-        check_times(source, purchase.profile, video)?;
+    let doubt = promised(purchase, &info, video).err();
+    Ok(Inspected { info, doubt })
+}
+
+/// Whether it holds what the source's headers promise.
+fn promised(purchase: &Purchase<'_>, info: &MediaInfo, video: &VideoInfo) -> Result<(), Mismatch> {
+    check_sound(purchase, info)?;
+    match purchase.source.video.as_ref().filter(|_| !purchase.is_clip) {
+        Some(source) => check_times(source, purchase.profile, video),
+        None => Ok(()),
     }
-    Ok(info)
 }
 
 fn check_picture(purchase: &Purchase<'_>, video: &VideoInfo) -> Result<(), Mismatch> {
@@ -294,7 +310,10 @@ mod tests {
                 profile: &self.profile,
                 is_clip: self.is_clip,
             };
-            check(&purchase, &self.bytes, self.claimed).map(|_| ())
+            match check(&purchase, &self.bytes, self.claimed)?.doubt {
+                Some(doubt) => Err(doubt),
+                None => Ok(()),
+            }
         }
     }
 

@@ -1,6 +1,9 @@
-//! What can be fetched from this node under `/stream/`: renditions, and sources for transcoders.
+//! The renditions of running sessions, kept here until their gateways fetch them.
+//!
+//! Bounded three ways: twelve files a folder, bytes over all sessions, files over all sessions.
+//! Sources of jobs are elsewhere: `workers` keeps them as long as their job runs.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::body::Body;
@@ -15,15 +18,27 @@ use crate::state::State;
 /// Files kept in one folder, a rendition of a session; the oldest goes first.
 const RING: usize = 12;
 
-/// One folder: the files of one rendition of one session.
-type Folder = VecDeque<(String, Bytes)>;
+/// Files kept over all sessions, for gateways that buy next to empty renditions: a few hundred
+/// bytes of bookkeeping each, and more than any budget of real renditions holds.
+const MAX_FILES: usize = 100_000;
+
+struct File {
+    name: String,
+    bytes: Bytes,
+    /// Its place in the order over all sessions.
+    stamp: u64,
+}
+
+/// The files of one rendition of one session, oldest first.
+type Folder = VecDeque<File>;
 
 #[derive(Default)]
 struct Table {
-    /// Session, then folder within it.
+    /// Session, then folder within it. No folder and no session is empty.
     sessions: HashMap<SessionId, HashMap<String, Folder>>,
-    /// What was put, oldest first, so that the budget takes the oldest of all sessions.
-    order: VecDeque<(SessionId, String, String)>,
+    /// Every file by its stamp, so that the budget takes the oldest of all sessions.
+    order: BTreeMap<u64, (SessionId, String)>,
+    next_stamp: u64,
     bytes: usize,
 }
 
@@ -41,7 +56,8 @@ impl Renditions {
         }
     }
 
-    /// Keeps a file and tells its path below `/stream/`.
+    /// Keeps a file and tells its path. One of the same name is replaced. The newest file stays
+    /// even where it alone is more than the budget: somebody is about to fetch it.
     pub(crate) fn put(
         &self,
         session: &SessionId,
@@ -50,61 +66,30 @@ impl Renditions {
         bytes: Bytes,
     ) -> String {
         let mut table = self.table();
-        table.bytes += bytes.len();
-        let files = table.sessions.entry(session.clone()).or_default();
-        let files = files.entry(folder.to_owned()).or_default();
-        let mut freed = 0;
-        if let Some(at) = files.iter().position(|(existing, _)| existing == name) {
-            freed += files.remove(at).map_or(0, |(_, old)| old.len());
+        table.put(session, folder, name, bytes);
+        while (table.bytes > self.budget || table.order.len() > MAX_FILES) && table.order.len() > 1
+        {
+            table.drop_oldest();
         }
-        files.push_back((name.to_owned(), bytes));
-        while files.len() > RING {
-            freed += files.pop_front().map_or(0, |(_, old)| old.len());
-        }
-        table.bytes -= freed;
-        table
-            .order
-            .push_back((session.clone(), folder.to_owned(), name.to_owned()));
-        self.shrink(&mut table);
-        path(session, folder, name)
+        format!("/stream/{session}/{}/{name}", encoded(folder))
     }
 
     /// A file, where it is still there.
     pub(crate) fn get(&self, session: &SessionId, folder: &str, name: &str) -> Option<Bytes> {
         let table = self.table();
         let files = table.sessions.get(session)?.get(folder)?;
-        files
-            .iter()
-            .find(|(existing, _)| existing == name)
-            .map(|(_, bytes)| bytes.clone())
-    }
-
-    /// Takes a file away.
-    pub(crate) fn remove(&self, session: &SessionId, folder: &str, name: &str) {
-        remove(&mut self.table(), session, folder, name);
+        let file = files.iter().find(|file| file.name == name)?;
+        Some(file.bytes.clone())
     }
 
     /// Takes away everything of a session.
     pub(crate) fn end(&self, session: &SessionId) {
         let mut table = self.table();
         let folders = table.sessions.remove(session).unwrap_or_default();
-        let freed: usize = folders
-            .values()
+        folders
+            .into_values()
             .flatten()
-            .map(|(_, bytes)| bytes.len())
-            .sum();
-        table.bytes -= freed;
-        table.order.retain(|(owner, ..)| owner != session);
-    }
-
-    fn shrink(&self, table: &mut Table) {
-        // Entries of files that a ring dropped are skipped for free, so the list stays short.
-        while table.bytes > self.budget || table.order.len() > MAX_ORDER {
-            let Some((session, folder, name)) = table.order.pop_front() else {
-                return;
-            };
-            remove(table, &session, &folder, &name);
-        }
+            .for_each(|file| table.forget(&file));
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -112,28 +97,72 @@ impl Renditions {
     }
 }
 
-/// Files remembered in order: more than any budget of real renditions holds.
-const MAX_ORDER: usize = 1_000_000;
+impl Table {
+    fn put(&mut self, session: &SessionId, folder: &str, name: &str, bytes: Bytes) {
+        let stamp = self.next_stamp;
+        self.next_stamp += 1;
+        self.bytes += bytes.len();
+        self.order
+            .insert(stamp, (session.clone(), folder.to_owned()));
+        let files = self.sessions.entry(session.clone()).or_default();
+        let files = files.entry(folder.to_owned()).or_default();
+        let same = files.iter().position(|file| file.name == name);
+        let replaced = same.and_then(|at| files.remove(at));
+        files.push_back(File {
+            name: name.to_owned(),
+            bytes,
+            stamp,
+        });
+        let pushed_out = if files.len() > RING {
+            files.pop_front()
+        } else {
+            None
+        };
+        for file in replaced.iter().chain(&pushed_out) {
+            self.forget(file);
+        }
+    }
 
-fn remove(table: &mut Table, session: &SessionId, folder: &str, name: &str) {
-    let files = table
-        .sessions
-        .get_mut(session)
-        .and_then(|folders| folders.get_mut(folder));
-    let Some(files) = files else { return };
-    if let Some(at) = files.iter().position(|(existing, _)| existing == name) {
-        let freed = files.remove(at).map_or(0, |(_, bytes)| bytes.len());
-        table.bytes -= freed;
+    /// A file left its folder.
+    fn forget(&mut self, file: &File) {
+        self.order.remove(&file.stamp);
+        self.bytes -= file.bytes.len();
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some((stamp, (session, folder))) = self.order.pop_first() else {
+            return;
+        };
+        let Some(folders) = self.sessions.get_mut(&session) else {
+            return;
+        };
+        if let Some(files) = folders.get_mut(&folder) {
+            if let Some(at) = files.iter().position(|file| file.stamp == stamp) {
+                self.bytes -= files.remove(at).map_or(0, |file| file.bytes.len());
+            }
+            if files.is_empty() {
+                folders.remove(&folder);
+            }
+        }
+        if folders.is_empty() {
+            self.sessions.remove(&session);
+        }
     }
 }
 
-/// The path of a file on this node. The session's own folder has no name.
-pub(crate) fn path(session: &SessionId, folder: &str, name: &str) -> String {
-    if folder.is_empty() {
-        format!("/stream/{session}/{name}")
-    } else {
-        format!("/stream/{session}/{folder}/{name}")
+/// A folder's name as one part of a URL: gateways may call a profile anything.
+fn encoded(folder: &str) -> String {
+    use std::fmt::Write;
+    let mut text = String::with_capacity(folder.len());
+    for byte in folder.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~:@!$&'()*+,;=".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "%{byte:02X}");
+        }
     }
+    text
 }
 
 /// The file name of a rendition.
@@ -146,29 +175,20 @@ pub(crate) async fn serve_rendition(
     Shared(state): Shared<State>,
     Path((session, folder, name)): Path<(String, String, String)>,
 ) -> Response {
-    serve(&state, &session, &folder, &name)
-}
-
-/// `GET /stream/<session>/<file>`: the source of a job.
-pub(crate) async fn serve_source(
-    Shared(state): Shared<State>,
-    Path((session, name)): Path<(String, String)>,
-) -> Response {
-    serve(&state, &session, "", &name)
-}
-
-fn serve(state: &State, session: &str, folder: &str, name: &str) -> Response {
-    let found = SessionId::new(session).ok();
-    let found = found.and_then(|session| state.renditions.get(&session, folder, name));
-    let Some(bytes) = found else {
-        return (StatusCode::NOT_FOUND, "ErrNotFound\n").into_response();
-    };
+    let found = SessionId::new(&session).ok();
+    let found = found.and_then(|session| state.renditions.get(&session, &folder, &name));
     let kind = match name.rsplit_once('.').map(|(_, extension)| extension) {
-        Some("ts") => Container::MpegTs.media_type(),
         Some("mp4") => Container::Mp4.media_type(),
         Some("phash") => "application/octet-stream",
-        // Sources go out without a type, as peers expect them.
-        _ => "",
+        _ => Container::MpegTs.media_type(),
+    };
+    file_answer(found, kind)
+}
+
+/// A file, or that there is none.
+pub(crate) fn file_answer(found: Option<Bytes>, kind: &'static str) -> Response {
+    let Some(bytes) = found else {
+        return (StatusCode::NOT_FOUND, "ErrNotFound\n").into_response();
     };
     let mut response = Response::new(Body::from(bytes));
     let headers = response.headers_mut();
@@ -204,7 +224,7 @@ mod tests {
         assert!(store.get(&id("s"), "p", "1.ts").is_some());
         store.end(&id("s"));
         assert!(store.get(&id("s"), "p", "12.ts").is_none());
-        assert_eq!(store.table().bytes, 0);
+        assert!(is_empty(&store));
     }
 
     #[test]
@@ -213,11 +233,34 @@ mod tests {
         store.put(&id("a"), "p", "0.ts", Bytes::from_static(b"123456"));
         store.put(&id("b"), "p", "0.ts", Bytes::from_static(b"123456"));
         assert!(store.get(&id("a"), "p", "0.ts").is_none());
-        assert_eq!(
-            store.put(&id("b"), "", "1.tempfile", Bytes::new()),
-            "/stream/b/1.tempfile"
-        );
         assert!(store.get(&id("b"), "p", "0.ts").is_some());
+        // Nothing is left of a session without files.
+        assert_eq!(store.table().sessions.len(), 1);
+        store.end(&id("b"));
+        assert!(is_empty(&store));
+    }
+
+    #[test]
+    fn the_newest_file_stays_whatever_its_size() {
+        let store = Renditions::new(10);
+        store.put(&id("a"), "p", "0.ts", Bytes::from_static(b"123456"));
+        store.put(&id("a"), "q", "0.ts", Bytes::from(vec![7; 100]));
+        assert!(store.get(&id("a"), "p", "0.ts").is_none());
+        assert_eq!(store.get(&id("a"), "q", "0.ts").unwrap().len(), 100);
+    }
+
+    #[test]
+    fn a_profile_may_be_called_anything() {
+        let store = Renditions::new(1000);
+        let path = store.put(&id("a"), "720p & more?#%", "0.ts", Bytes::new());
+        assert_eq!(path, "/stream/a/720p%20&%20more%3F%23%25/0.ts");
+        let plain = store.put(&id("a"), "P240p30fps16x9", "0.ts", Bytes::new());
+        assert_eq!(plain, "/stream/a/P240p30fps16x9/0.ts");
+    }
+
+    fn is_empty(store: &Renditions) -> bool {
+        let table = store.table();
+        table.bytes == 0 && table.order.is_empty() && table.sessions.is_empty()
     }
 
     #[test]

@@ -24,12 +24,12 @@ use url::Url;
 use crate::config::{Config, Deps, RunError};
 use crate::info::OrchestratorService;
 use crate::meters::Meters;
-use crate::renditions::{Renditions, serve_rendition, serve_source};
+use crate::renditions::{Renditions, serve_rendition};
 use crate::secrets;
 use crate::segment::{payment, segment};
 use crate::sessions::Sessions;
 use crate::state::{BYTES_PER_PERMIT, Inner, State};
-use crate::workers::{TranscoderService, Workers, take_results};
+use crate::workers::{TranscoderService, Workers, serve_source, take_results};
 use crate::workshop::Workshop;
 
 /// Between two looks at sessions that ended by themselves, and at how the node stands.
@@ -60,14 +60,10 @@ pub async fn run(config: Config, deps: Deps, shutdown: Shutdown) -> Result<(), R
         address => address.to_string(),
     };
     let service = config.service.as_str().trim_end_matches('/').to_owned();
-    let workers = config.secret.clone().map(|secret| {
-        Arc::new(Workers::new(
-            secret,
-            service.clone(),
-            owner,
-            renditions.clone(),
-        ))
-    });
+    let workers = config
+        .secret
+        .clone()
+        .map(|secret| Arc::new(Workers::new(secret, service.clone(), owner)));
     let workshop = Arc::new(Workshop::new(deps.engine, workers.clone()));
     let state: State = Arc::new(Inner {
         source_budget: Arc::new(Semaphore::new(

@@ -4,22 +4,22 @@
 //! A transcoder that dies costs nothing but time: its jobs go to another at once. One that is
 //! silent gets a second one beside it before the deadline, and no new sessions until it speaks.
 
+mod check;
 mod register;
 mod results;
 mod schedule;
+mod sources;
 mod table;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use streamflow_engine::Job;
-use streamflow_media::inspect;
-use streamflow_types::{Pixels, Rendition, SessionId, TranscodeFailure};
+use streamflow_types::{Rendition, SessionId, TranscodeFailure};
 use streamflow_wire::capability::Capabilities;
 use streamflow_wire::result::SegmentFailure;
 use streamflow_wire::segment::SegmentRequest;
@@ -29,10 +29,12 @@ use tokio::time::{Instant, timeout_at};
 
 pub(crate) use register::TranscoderService;
 pub(crate) use results::take_results;
+pub(crate) use sources::serve_source;
 pub(crate) use table::{Worker, WorkerId};
 
-use crate::renditions::Renditions;
+use check::{Checked, check};
 use schedule::Unavailable;
+use sources::{Source, Sources};
 use table::Table;
 
 /// A silent transcoder gets another one beside it after this part of the time that is left.
@@ -67,24 +69,19 @@ pub(crate) struct Workers {
     service: String,
     /// Who they work for: an address, or `offchain`.
     owner: String,
-    renditions: Arc<Renditions>,
+    sources: Sources,
     table: Mutex<Table>,
     tasks: Mutex<HashMap<i64, Task>>,
     next_task: AtomicI64,
 }
 
 impl Workers {
-    pub(crate) fn new(
-        secret: String,
-        service: String,
-        owner: String,
-        renditions: Arc<Renditions>,
-    ) -> Self {
+    pub(crate) fn new(secret: String, service: String, owner: String) -> Self {
         Self {
             secret,
             service,
             owner,
-            renditions,
+            sources: Sources::default(),
             table: Mutex::default(),
             tasks: Mutex::default(),
             next_task: AtomicI64::new(0),
@@ -170,7 +167,7 @@ impl Workers {
         request: &SegmentRequest,
         job: &Job,
     ) -> Result<Vec<Rendition>, SegmentFailure> {
-        let source = SourceFile::keep(self, job);
+        let source = self.sources.keep(job);
         let until = job
             .deadline
             .checked_sub(ANSWER_RESERVE)
@@ -196,7 +193,10 @@ impl Workers {
                 until
             };
             let settled = match timeout_at(look_again, running.next()).await {
-                Ok(Some((worker, outcome))) => self.settle(worker, job, outcome),
+                Ok(Some((worker, outcome))) => {
+                    let outcome = looked_at(outcome, job).await;
+                    self.settle(worker, job, outcome)
+                }
                 Ok(None) => Settled::Silent,
                 Err(_) if Instant::now() < until => Settled::Silent,
                 Err(_) => {
@@ -218,7 +218,7 @@ impl Workers {
         &self,
         request: &SegmentRequest,
         job: &Job,
-        source: &SourceFile<'_>,
+        source: &Source<'_>,
         asked: &[WorkerId],
     ) -> Result<Attempt<'_>, Unavailable> {
         if asked.len() >= MAX_ATTEMPTS {
@@ -253,22 +253,18 @@ impl Workers {
         }
     }
 
-    fn settle(&self, worker: WorkerId, job: &Job, outcome: Result<TaskResult, Gone>) -> Settled {
+    fn settle(&self, worker: WorkerId, job: &Job, outcome: Result<Checked, Refused>) -> Settled {
         let mut table = self.table();
         let failure = match outcome {
-            Ok(Ok(renditions)) => match check(&renditions, job) {
-                Ok(pixels) => {
-                    table.done(worker, &job.session, pixels);
-                    return Settled::Done(renditions);
-                }
-                Err(failure) => failure,
-            },
-            Ok(Err(failure)) if !failure.is_retryable() => {
-                table.failed(worker, &job.session);
-                return Settled::Refused(SegmentFailure::Transcode(failure));
+            Ok(checked) => {
+                table.done(worker, &job.session, checked.pixels);
+                return Settled::Done(checked.renditions);
             }
-            Ok(Err(failure)) => SegmentFailure::Transcode(failure),
-            Err(Gone) => SegmentFailure::NoTranscoders,
+            Err(Refused::Segment(failure)) => {
+                table.failed(worker, &job.session);
+                return Settled::Refused(failure);
+            }
+            Err(Refused::Transcoder(failure)) => failure,
         };
         table.failed(worker, &job.session);
         tracing::warn!(
@@ -317,6 +313,25 @@ enum Settled {
     Silent,
 }
 
+/// Why what a transcoder sent is no use.
+enum Refused {
+    /// The segment itself is at fault.
+    Segment(SegmentFailure),
+    /// The transcoder is: another one may do better.
+    Transcoder(SegmentFailure),
+}
+
+async fn looked_at(outcome: Result<TaskResult, Gone>, job: &Job) -> Result<Checked, Refused> {
+    match outcome {
+        Ok(Ok(renditions)) => check(renditions, job).await.map_err(Refused::Transcoder),
+        Ok(Err(failure)) if !failure.is_retryable() => {
+            Err(Refused::Segment(SegmentFailure::Transcode(failure)))
+        }
+        Ok(Err(failure)) => Err(Refused::Transcoder(SegmentFailure::Transcode(failure))),
+        Err(Gone) => Err(Refused::Transcoder(SegmentFailure::NoTranscoders)),
+    }
+}
+
 /// One job at one transcoder. Dropping it forgets the task.
 struct Attempt<'a> {
     workers: &'a Workers,
@@ -344,58 +359,4 @@ fn hedge_at(until: Instant, duration: Duration) -> Instant {
     let now = Instant::now();
     let share = until.saturating_duration_since(now).mul_f64(HEDGE_SHARE);
     now + share.min(duration.max(SHORTEST_HEDGE))
-}
-
-/// Whether the renditions are what was asked for, as far as their structure tells.
-fn check(renditions: &[Rendition], job: &Job) -> Result<Pixels, SegmentFailure> {
-    if renditions.len() != job.work.profiles.len() {
-        return Err(SegmentFailure::MismatchedSegments);
-    }
-    let mut total = Pixels(0);
-    for rendition in renditions {
-        let implausible = || SegmentFailure::Transcode(TranscodeFailure::InvalidVideoData);
-        let info = inspect::inspect(&rendition.bytes).map_err(|_| implausible())?;
-        let video = info.video.as_ref().ok_or_else(implausible)?;
-        // A picture that changes its size is counted by whoever decodes it.
-        let keeps_size = video.largest == (video.width, video.height);
-        let found = Pixels::of_frames(video.width, video.height, video.frames.len() as u64);
-        if keeps_size && found != Some(rendition.pixels) {
-            return Err(implausible());
-        }
-        total = total
-            .checked_add(rendition.pixels)
-            .ok_or_else(implausible)?;
-    }
-    Ok(total)
-}
-
-/// The source of a job, kept where its transcoder fetches it. Gone when dropped.
-struct SourceFile<'a> {
-    workers: &'a Workers,
-    session: SessionId,
-    name: String,
-    path: String,
-}
-
-impl<'a> SourceFile<'a> {
-    fn keep(workers: &'a Workers, job: &Job) -> Self {
-        let name = format!("{}.tempfile", job.number);
-        let path = workers
-            .renditions
-            .put(&job.session, "", &name, Bytes::clone(&job.source));
-        Self {
-            workers,
-            session: job.session.clone(),
-            name,
-            path,
-        }
-    }
-}
-
-impl Drop for SourceFile<'_> {
-    fn drop(&mut self) {
-        self.workers
-            .renditions
-            .remove(&self.session, "", &self.name);
-    }
 }

@@ -11,6 +11,7 @@ use streamflow_types::{IdError, Pixels, SegmentNumber, SessionId, TranscodeFailu
 use streamflow_wire::capability::Capabilities;
 use streamflow_wire::proto::NotifySegment;
 use streamflow_wire::segment::{SegmentRequest, Slice};
+use streamflow_wire::work::OFF_CHAIN;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
@@ -22,6 +23,9 @@ const MAX_JOBS: usize = 512;
 
 /// Jobs beyond that which are at least told that this node is busy.
 const MAX_REFUSALS: usize = 64;
+
+/// Longest name of an orchestrator put into outputs; an address has 42 characters.
+const MAX_OWNER_CHARS: usize = 64;
 
 /// Time for a job: nobody waits longer for it.
 const SHORTEST_JOB: Duration = Duration::from_secs(8);
@@ -150,7 +154,13 @@ impl Worker {
             .collect();
         let signatures = request.perceptual_hash;
         let wanted = request.profiles.len();
-        let job = match job(notice, request, source.bytes.clone(), deadline) {
+        let job = match job(
+            notice,
+            request,
+            source.bytes.clone(),
+            deadline,
+            &self.version,
+        ) {
             Ok(job) => job,
             Err(error) => return failed(&error),
         };
@@ -213,6 +223,7 @@ fn job(
     request: SegmentRequest,
     source: Bytes,
     deadline: Instant,
+    version: &str,
 ) -> Result<Job, JobError> {
     let manifest = request.manifest_id()?;
     let session = match session_of(notice) {
@@ -223,6 +234,7 @@ fn job(
     let mut work = Work::new(request.profiles);
     work.clip = request.slice.and_then(Slice::clip);
     work.signature = request.perceptual_hash;
+    work.metadata = credit(version, &notice.orch_id);
     Ok(Job {
         session,
         manifest,
@@ -232,6 +244,17 @@ fn job(
         work,
         deadline: deadline - POSTING_RESERVE,
     })
+}
+
+/// What outputs say of who made them.
+fn credit(version: &str, orchestrator: &str) -> String {
+    let owner: String = orchestrator
+        .chars()
+        .filter(char::is_ascii_graphic)
+        .take(MAX_OWNER_CHARS)
+        .collect();
+    let owner = if owner.is_empty() { OFF_CHAIN } else { &owner };
+    format!("Livepeer Transcoder {version} ({owner})")
 }
 
 /// The session a message names.
@@ -244,5 +267,19 @@ fn failed(error: &impl ToString) -> Report {
     Report::Failed {
         text: error.to_string(),
         decoded: Pixels(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_name_version_and_orchestrator() {
+        let address = "0x5A0b54D5dc17e0AadC383d2db43B0a0D3E029c4c";
+        let expected = format!("Livepeer Transcoder 1.2.3 ({address})");
+        assert_eq!(credit("1.2.3", address), expected);
+        assert_eq!(credit("1.2.3", ""), "Livepeer Transcoder 1.2.3 (offchain)");
+        assert!(credit("1.2.3", &"\nx".repeat(1000)).len() < 120);
     }
 }

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use comfy_table::{Table, presets};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::state::{Member, Role, State};
+use crate::failure::{Exit, Failure};
+use crate::output::{self, Output};
 
 /// How long `down` waits for the network to drain: every member may use its whole drain time.
 const DOWN_PATIENCE: Duration = Duration::from_secs(120);
@@ -19,30 +20,30 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The members as a table for people.
 pub(super) fn table(state: &State) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_header(["member", "process", "restarts", "where", "what"]);
-    for member in &state.members {
-        let pid = member
-            .pid
-            .map_or_else(|| "down".to_owned(), |pid| pid.to_string());
+    let rows = state.members.iter().map(|member| {
+        let pid = member.pid.map(|pid| pid.to_string());
         let place = if member.address.is_empty() {
             &member.control
         } else {
             &member.address
         };
-        let restarts = member.restarts.to_string();
-        table.add_row([&member.name, &pid, &restarts, place, &member.about]);
-    }
-    table.to_string()
+        [
+            member.name.clone(),
+            pid.unwrap_or_else(|| "down".to_owned()),
+            member.restarts.to_string(),
+            place.clone(),
+            member.about.clone(),
+        ]
+    });
+    let header = ["member", "process", "restarts", "where", "what"];
+    output::table(header, rows.collect())
 }
 
 /// Prints who is there; waits up to `wait` until the network is ready.
 pub(super) async fn status(
     folder: &Path,
     wait: Option<Duration>,
-    as_json: bool,
+    output: Output,
 ) -> anyhow::Result<()> {
     let until = Instant::now() + wait.unwrap_or_default();
     let state = loop {
@@ -57,17 +58,19 @@ pub(super) async fn status(
         return Err(none_runs(folder));
     };
     if wait.is_some() && !state.ready {
-        bail!(
-            "the network is there but not ready yet; its logs are in {}",
-            folder.display()
-        );
+        let message = "the network is there but not ready yet";
+        let mut failure = Failure::new(Exit::Precondition, "not-ready", message)
+            .hint(format!("its logs are in {}", folder.display()));
+        failure.retryable = true;
+        return Err(failure.into());
     }
-    if as_json {
-        println!("{}", json!({"ok": true, "data": state, "warnings": []}));
-    } else {
-        println!("{}", table(&state));
-        println!("publish to {}   watch at {}", state.publish, state.player);
-    }
+    output.data(&state, || {
+        let (publish, player) = (&state.publish, &state.player);
+        format!(
+            "{}\npublish to {publish}   watch at {player}",
+            table(&state)
+        )
+    });
     Ok(())
 }
 
@@ -76,6 +79,7 @@ pub(super) async fn kill(
     folder: &Path,
     name: &str,
     freeze: Option<Duration>,
+    output: Output,
 ) -> anyhow::Result<()> {
     let state = State::read(folder)?.ok_or_else(|| none_runs(folder))?;
     let member = find(&state, name)?;
@@ -83,29 +87,25 @@ pub(super) async fn kill(
         .pid
         .and_then(process)
         .with_context(|| format!("{} is down just now; it is started again", member.name))?;
+    let (name, number) = (&member.name, pid.as_raw_nonzero());
+    let done = json!({"member": name, "process": number.get(), "frozen_s": freeze.map(|time| time.as_secs())});
     let Some(time) = freeze else {
         kill_process(pid, Signal::KILL)?;
-        println!(
-            "{} (process {}) was killed; it is started again",
-            member.name,
-            pid.as_raw_nonzero()
-        );
+        output.data(&done, || {
+            format!("{name} (process {number}) was killed; it is started again")
+        });
         return Ok(());
     };
     kill_process(pid, Signal::STOP)?;
-    println!(
-        "{} (process {}) is frozen for {time:?}",
-        member.name,
-        pid.as_raw_nonzero()
-    );
+    output.note(&format!("{name} (process {number}) is frozen for {time:?}"));
     sleep(time).await;
     kill_process(pid, Signal::CONT)?;
-    println!("{} goes on", member.name);
+    output.data(&done, || format!("{name} goes on"));
     Ok(())
 }
 
 /// Stops the network and waits until it is gone.
-pub(super) async fn down(folder: &Path) -> anyhow::Result<()> {
+pub(super) async fn down(folder: &Path, output: Output) -> anyhow::Result<()> {
     let state = State::read(folder)?.ok_or_else(|| none_runs(folder))?;
     let pid = process(state.supervisor).context("the supervisor's process number")?;
     kill_process(pid, Signal::TERM)?;
@@ -119,7 +119,9 @@ pub(super) async fn down(folder: &Path) -> anyhow::Result<()> {
         }
         sleep(LOOK_EVERY).await;
     }
-    println!("the network is down");
+    output.data(&json!({"supervisor": state.supervisor}), || {
+        "the network is down".to_owned()
+    });
     Ok(())
 }
 
@@ -145,10 +147,9 @@ fn find<'a>(state: &'a State, name: &str) -> anyhow::Result<&'a Member> {
                 .iter()
                 .map(|member| member.name.as_str())
                 .collect();
-            bail!(
-                "no member is called {name:?}; there are {}",
-                names.join(", ")
-            )
+            let message = format!("no member is called {name:?}");
+            let hint = format!("there are {}", names.join(", "));
+            Err(Failure::usage("member", message).hint(hint).into())
         }
     }
 }
@@ -158,8 +159,10 @@ fn process(pid: u32) -> Option<Pid> {
 }
 
 fn none_runs(folder: &Path) -> anyhow::Error {
-    anyhow::anyhow!(
-        "no network runs from {}; start one with `streamflow devnet up`",
-        folder.display()
-    )
+    let data = folder.parent().unwrap_or(folder).display();
+    let message = format!("no network runs from the data folder {data}");
+    let hint = "start one with streamflow devnet up, or name its folder with --data-dir";
+    Failure::new(Exit::Unreachable, "no-network", message)
+        .hint(hint)
+        .into()
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
@@ -17,6 +17,7 @@ use super::publish::{self, Publisher};
 use super::state::State;
 use super::supervise::Supervisor;
 use crate::config::EngineTable;
+use crate::failure::{Exit, Failure};
 
 /// How long the members may take until all are ready.
 const START_PATIENCE: Duration = Duration::from_secs(60);
@@ -30,6 +31,8 @@ pub(super) struct Options {
     pub(super) video: Option<PathBuf>,
     pub(super) keep: bool,
     pub(super) json: bool,
+    /// The data folder, for commands of other terminals.
+    pub(super) data: PathBuf,
 }
 
 /// Runs the network until a signal, then drains it.
@@ -39,14 +42,16 @@ pub(super) async fn run(
     folder: &Path,
 ) -> anyhow::Result<()> {
     if let Some(running) = State::read(folder)? {
-        bail!(
-            "a network runs from {} already (process {}); stop it with `streamflow devnet down`",
-            folder.display(),
-            running.supervisor
-        );
+        let (data, process) = (options.data.display(), running.supervisor);
+        let message = format!("a network runs from {data} already (process {process})");
+        let hint = "stop it with streamflow devnet down, or name another folder with --data-dir";
+        return Err(Failure::new(Exit::Precondition, "network-runs", message)
+            .hint(hint)
+            .into());
     }
     if let Some(film) = options.video.as_ref().filter(|film| !film.is_file()) {
-        bail!("{} is no file", film.display());
+        let message = format!("--video: {} is no file", film.display());
+        return Err(Failure::usage("video", message).into());
     }
     fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     // Taken before anything starts, so that a signal during the start stops it in order too.
@@ -155,7 +160,13 @@ fn announce(state: &State, options: &Options) -> anyhow::Result<()> {
         );
         println!("and watch at        {}", state.player);
     }
-    println!("kill a member with  streamflow devnet kill orchestrator-1");
+    // As this program was called: it need not be in the search path.
+    let program = std::env::args().next();
+    let program = program.unwrap_or_else(|| "streamflow".to_owned());
+    println!(
+        "kill a member with  {program} devnet kill orchestrator-1 --data-dir {}",
+        options.data.display()
+    );
     println!("Ctrl-C stops the network");
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::ptr;
 use ffmpeg_sys_next as ffi;
 use streamflow_types::TranscodeFailure;
 
+use super::input::DECODERS;
 use super::{Dictionary, Frame, Input, Packet, Rational, Refusal, StreamInfo, check};
 
 /// One open decoder or encoder.
@@ -76,7 +77,9 @@ impl Decoder {
             fields.err_recognition =
                 ffi::AV_EF_CRCCHECK | ffi::AV_EF_BITSTREAM | ffi::AV_EF_EXPLODE;
         }
-        context.open(&mut Dictionary::new())?;
+        let mut options = Dictionary::new();
+        options.set("codec_whitelist", DECODERS)?;
+        context.open(&mut options)?;
         Ok(Self(context))
     }
 

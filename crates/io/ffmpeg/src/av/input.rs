@@ -21,7 +21,7 @@ const MAX_STREAMS: &str = "32";
 
 /// Decoders the library may open, all others are kept out of reach of foreign bytes. Video of
 /// other codecs is refused; sound of others can still be passed on where its container says all.
-const DECODERS: &str = "h264,hevc,vp8,vp9,libdav1d,libaom-av1,av1,\
+pub(super) const DECODERS: &str = "h264,hevc,vp8,vp9,libdav1d,libaom-av1,av1,\
     aac,aac_latm,mp3float,mp3,mp2float,mp2,mp1float,mp1,ac3,eac3,opus,libopus,flac,alac,\
     pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be";
 
@@ -47,6 +47,8 @@ pub(crate) enum StreamKind {
 #[derive(Clone, Debug)]
 pub(crate) struct StreamInfo {
     pub(crate) index: i32,
+    pub(crate) kind: StreamKind,
+    codec: ffi::AVCodecID,
     pub(crate) time_base: Rational,
     /// Pictures a second, where it could be guessed.
     pub(crate) rate: Option<Rational>,
@@ -60,6 +62,33 @@ pub(crate) struct StreamInfo {
     pub(crate) channels: i32,
     /// How its pictures are to be turned when shown.
     pub(crate) matrix: Option<DisplayMatrix>,
+}
+
+impl StreamInfo {
+    /// Whether its packets can stand in a container so that players find them there.
+    pub(crate) const fn fits(&self, container: Container) -> bool {
+        use ffi::AVCodecID::*;
+        matches!(
+            (self.codec, container),
+            (AV_CODEC_ID_H264 | AV_CODEC_ID_HEVC, _)
+                | (AV_CODEC_ID_VP9 | AV_CODEC_ID_AV1, Container::Mp4)
+                | (AV_CODEC_ID_AAC | AV_CODEC_ID_MP2 | AV_CODEC_ID_MP3, _)
+                | (AV_CODEC_ID_AC3 | AV_CODEC_ID_EAC3 | AV_CODEC_ID_OPUS, _)
+                | (
+                    AV_CODEC_ID_AAC_LATM | AV_CODEC_ID_MP1 | AV_CODEC_ID_DTS,
+                    Container::MpegTs
+                )
+                | (AV_CODEC_ID_ALAC, Container::Mp4)
+        )
+    }
+
+    /// Whether enough is known of it to pass it on.
+    pub(crate) fn can_be_copied(&self) -> bool {
+        match self.kind {
+            StreamKind::Video => self.is_known && self.width > 0 && self.height > 0,
+            StreamKind::Audio => self.sample_rate > 0 && self.channels > 0,
+        }
+    }
 }
 
 impl<'a> Input<'a> {
@@ -192,19 +221,21 @@ impl<'a> Input<'a> {
 
     /// The best stream of a kind, with all others of the kind ignored.
     pub(crate) fn stream(&self, kind: StreamKind) -> Option<StreamInfo> {
-        let kind = match kind {
+        let media = match kind {
             StreamKind::Video => ffi::AVMediaType::AVMEDIA_TYPE_VIDEO,
             StreamKind::Audio => ffi::AVMediaType::AVMEDIA_TYPE_AUDIO,
         };
         // SAFETY: the context is open; a stream index given by the library is in range.
         unsafe {
-            let index = ffi::av_find_best_stream(self.context, kind, -1, -1, ptr::null_mut(), 0);
+            let index = ffi::av_find_best_stream(self.context, media, -1, -1, ptr::null_mut(), 0);
             let place = usize::try_from(index).ok()?;
             let stream = *(*self.context).streams.add(place);
             let parameters = &*(*stream).codecpar;
             let rate = ffi::av_guess_frame_rate(self.context, stream, ptr::null_mut());
             Some(StreamInfo {
                 index,
+                kind,
+                codec: parameters.codec_id,
                 time_base: (*stream).time_base,
                 rate: (rate.num > 0 && rate.den > 0).then_some(rate),
                 width: u32::try_from(parameters.width).unwrap_or(0),

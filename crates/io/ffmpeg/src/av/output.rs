@@ -70,11 +70,12 @@ impl Output {
             context.avoid_negative_ts = 0;
             let mut named = Dictionary::new();
             if !metadata.is_empty() {
-                let key = match container {
-                    Container::MpegTs => "service_provider",
-                    Container::Mp4 => "comment",
-                };
-                named.set(key, metadata)?;
+                match container {
+                    Container::MpegTs => named.set("service_provider", metadata)?,
+                    Container::Mp4 => {
+                        named.set("comment", &format!("Processed by {metadata}"))?;
+                    }
+                }
                 named.copied_into(&mut context.metadata);
             }
         }
@@ -283,6 +284,30 @@ impl Parameters {
         // SAFETY: both are valid.
         check(unsafe { ffi::avcodec_parameters_from_context(copy.0, encoder.context()) })?;
         Ok(copy)
+    }
+
+    /// Whether the other is of the same codec.
+    pub(crate) fn has_codec_of(&self, other: &Self) -> bool {
+        // SAFETY: both are valid.
+        unsafe { (*self.0).codec_id == (*other.0).codec_id }
+    }
+
+    /// Whether the other is of the same codec, with the same headers beside its packets.
+    pub(crate) fn has_headers_of(&self, other: &Self) -> bool {
+        self.has_codec_of(other) && self.headers() == other.headers()
+    }
+
+    fn headers(&self) -> &[u8] {
+        // SAFETY: valid; the headers have the length it says.
+        unsafe {
+            let parameters = &*self.0;
+            match usize::try_from(parameters.extradata_size) {
+                Ok(length) if !parameters.extradata.is_null() => {
+                    std::slice::from_raw_parts(parameters.extradata, length)
+                }
+                _ => &[],
+            }
+        }
     }
 
     fn empty() -> Result<Self, Refusal> {

@@ -86,6 +86,13 @@ impl Packet {
         self.fields().dts
     }
 
+    /// When it is decoded, or else shown, where known.
+    pub(crate) fn time(&self) -> Option<i64> {
+        [self.dts(), self.pts()]
+            .into_iter()
+            .find(|time| *time != NO_TIME)
+    }
+
     pub(crate) fn duration(&self) -> i64 {
         self.fields().duration
     }

@@ -140,7 +140,7 @@ fn metadata_is_written() {
     let bytes = &product.renditions[0].bytes;
     assert_eq!(
         ffprobe(bytes, "-show_entries format_tags=comment"),
-        ["made by a test"]
+        ["Processed by made by a test"]
     );
     named.profiles[0].container = Some(Container::MpegTs);
     let product = run(&source, &named).unwrap();

@@ -1,8 +1,10 @@
 //! Bytes that are damaged, hostile or no video at all.
 
-use streamflow_types::{FrameRate, TranscodeFailure, Work};
+use streamflow_ffmpeg::{Cancel, Joiner};
+use streamflow_types::{Container, FrameRate, TranscodeFailure, Work};
 
 use crate::clips::{moving, profile, run};
+use crate::codecs::other_codecs;
 
 fn work() -> Work {
     Work::new(vec![profile(160, 90, FrameRate::SOURCE)])
@@ -80,21 +82,44 @@ fn truncated_segments_give_what_is_there_or_a_typed_error() {
     }
 }
 
+fn flipped(source: &[u8], seed: u64) -> Vec<u8> {
+    let mut bytes = source.to_vec();
+    for word in scrambled(seed).take(1 << (seed % 8)) {
+        let place = word as usize % bytes.len();
+        bytes[place] ^= 1 << (word >> 60 & 7);
+    }
+    bytes
+}
+
 #[test]
 fn flipped_bits_never_do_more_than_fail() {
+    let mut sources = vec![
+        ("ts", moving(320, 180, "30", "ts"), 12),
+        ("mp4", moving(320, 180, "30", "mp4"), 12),
+    ];
+    sources.extend(other_codecs().map(|(name, source)| (name, source, 6)));
+    for (name, source, seeds) in sources {
+        for seed in 1..=seeds {
+            if let Ok(product) = run(&flipped(&source, seed), &work()) {
+                let pixels = product.renditions[0].pixels;
+                let report = streamflow_ffmpeg::decode_check(&product.renditions[0].bytes);
+                assert_eq!(report.unwrap().pixels, pixels, "{name} {seed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn damaged_segments_never_spoil_what_is_joined() {
     for container in ["ts", "mp4"] {
         let source = moving(320, 180, "30", container);
         for seed in 1..=12 {
-            let mut bytes = source.clone();
-            for word in scrambled(seed).take(1 << (seed % 8)) {
-                let place = word as usize % bytes.len();
-                bytes[place] ^= 1 << (word >> 60 & 7);
-            }
-            if let Ok(product) = run(&bytes, &work()) {
-                let pixels = product.renditions[0].pixels;
-                let report = streamflow_ffmpeg::decode_check(&product.renditions[0].bytes);
-                assert_eq!(report.unwrap().pixels, pixels, "{container} {seed}");
-            }
+            let cancel = Cancel::default();
+            let mut file = Joiner::new(Container::MpegTs, 64 << 20, cancel).unwrap();
+            file.add(&source, false).unwrap();
+            let _whatever_it_says = file.add(&flipped(&source, seed), seed % 2 == 0);
+            let report = streamflow_ffmpeg::decode_check(&file.finish().unwrap()).unwrap();
+            assert!(report.frames >= 59, "{container} {seed}: {}", report.frames);
         }
     }
 }

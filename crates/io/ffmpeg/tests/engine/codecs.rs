@@ -22,9 +22,9 @@ fn in_codec(codec: Codec, container: Container, fps: FrameRate) -> Profile {
     }
 }
 
-#[test]
-fn hevc_av1_and_vp9_come_in() {
-    let sources = [
+/// A second of each codec that comes in beside H.264.
+pub(crate) fn other_codecs() -> [(&'static str, Vec<u8>); 4] {
+    [
         (
             "hevc.ts",
             "-c:v libx265 -preset ultrafast -x265-params log-level=none",
@@ -35,10 +35,16 @@ fn hevc_av1_and_vp9_come_in() {
         ),
         ("av1.mp4", "-c:v libsvtav1 -preset 12"),
         ("vp9.mp4", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8"),
-    ];
-    for (name, encoder) in sources {
+    ]
+    .map(|(name, encoder)| {
         let arguments = format!("{PICTURES} {encoder} -b:v 300k -pix_fmt yuv420p -muxdelay 0");
-        let source = made(&format!("in-{name}"), &arguments);
+        (name, made(&format!("in-{name}"), &arguments))
+    })
+}
+
+#[test]
+fn hevc_av1_and_vp9_come_in() {
+    for (name, source) in other_codecs() {
         let work = Work::new(vec![profile(160, 90, FrameRate::SOURCE)]);
         let product = run(&source, &work).unwrap();
         assert_eq!(product.decoded_frames, 30, "{name}");

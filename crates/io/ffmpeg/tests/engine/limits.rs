@@ -4,9 +4,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use streamflow_ffmpeg::{Control, Settings, transcode};
-use streamflow_types::{FrameRate, TranscodeFailure, Work};
+use streamflow_types::{AudioMode, FrameRate, TranscodeFailure, Work};
 
-use crate::clips::{moving, profile, run};
+use crate::clips::{made, moving, profile, run};
 
 fn work(outputs: usize) -> Work {
     Work::new(vec![profile(160, 90, FrameRate::SOURCE); outputs])
@@ -64,6 +64,40 @@ fn inputs_beyond_their_bounds_are_refused_before_decoding() {
         ..normal()
     };
     assert_eq!(with(strange), TranscodeFailure::OptionNotFound);
+}
+
+#[test]
+fn three_hundred_seconds_are_taken_and_more_are_not() {
+    let source = |seconds: u32| {
+        made(
+            &format!("long-{seconds}.ts"),
+            &format!(
+                "-f lavfi -i color=size=160x90:rate=1:duration={seconds} -c:v libx264 -bf 0 \
+                 -pix_fmt yuv420p -muxdelay 0"
+            ),
+        )
+    };
+    assert_eq!(run(&source(299), &work(1)).unwrap().decoded_frames, 299);
+    let failure = run(&source(302), &work(1)).unwrap_err();
+    assert_eq!(failure, TranscodeFailure::InvalidDuration);
+}
+
+#[test]
+fn the_bit_rate_asked_for_is_met() {
+    let source = moving(640, 360, "30", "ts");
+    for bitrate in [400_000, 1_200_000] {
+        let mut asked = work(1);
+        asked.profiles[0] = profile(640, 360, FrameRate::SOURCE);
+        asked.profiles[0].bitrate = bitrate;
+        asked.audio = AudioMode::Drop;
+        let bytes = run(&source, &asked).unwrap().renditions[0].bytes.len();
+        let expected = bitrate as usize / 4;
+        // A buffer of one second may be filled or emptied once.
+        assert!(
+            (expected / 2..expected * 3 / 2).contains(&bytes),
+            "{bitrate}: {bytes}"
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Takes transport streams made by the ffmpeg program apart, to break them in known ways.
 
 use streamflow_media::codec::nal::AnnexB;
+use streamflow_media::mpegts::crc32;
+use streamflow_media::mpegts::demux::TransportStream;
 
 /// The PID that the ffmpeg program gives the first stream.
 pub(crate) const VIDEO: u16 = 0x100;
@@ -126,9 +128,49 @@ pub(crate) fn without_pictures(
     kept
 }
 
+/// The stream with another type of a stream in its program map.
+pub(crate) fn with_stream_type(source: &[u8], stream: u16, stream_type: u8) -> Vec<u8> {
+    const MAP: u16 = 0x1000;
+    let mut bytes = source.to_vec();
+    for packet in bytes.chunks_exact_mut(PACKET) {
+        if pid(packet) != MAP {
+            continue;
+        }
+        let start = payload_start(packet) + 1;
+        let length =
+            3 + (usize::from(packet[start + 1] & 0xf) << 8) + usize::from(packet[start + 2]);
+        let (section, end) = (&mut packet[start..start + length], length - 4);
+        let named = (stream | 0xe000).to_be_bytes();
+        let at = section
+            .windows(2)
+            .position(|window| window == named)
+            .unwrap();
+        section[at - 1] = stream_type;
+        let check = crc32(&section[..end]).to_be_bytes();
+        section[end..].copy_from_slice(&check);
+    }
+    bytes
+}
+
+/// Which H.264 pictures of a stream, in decoding order, a decoder can start at.
+pub(crate) fn key_slices(source: &[u8]) -> Vec<usize> {
+    let parsed = TransportStream::parse(source);
+    let video = parsed
+        .streams
+        .iter()
+        .find(|stream| stream.pid == VIDEO)
+        .unwrap();
+    let is_key = |picture: &usize| {
+        AnnexB::new(video.payload(*picture)).any(|(_, unit)| unit[0] & 0x1f == KEY_SLICE)
+    };
+    (0..video.packets.len()).filter(is_key).collect()
+}
+
+/// The type of a unit that a decoder can start at.
+const KEY_SLICE: u8 = 5;
+
 /// The H.264 video with the slices of its key frames turned into padding.
 pub(crate) fn without_key_slices(source: &[u8]) -> Vec<u8> {
-    const KEY_SLICE: u8 = 5;
     const PADDING: u8 = 12;
     let mut bytes = source.to_vec();
     for at in AnnexB::new(source).map(|(at, _)| at + 3) {

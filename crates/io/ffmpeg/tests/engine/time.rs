@@ -167,6 +167,54 @@ fn key_frames_stand_where_asked() {
 }
 
 #[test]
+fn forced_key_frames_are_ones_to_start_decoding_at() {
+    let source = moving(320, 180, "30", "ts");
+    for fps in [
+        FrameRate::SOURCE,
+        FrameRate {
+            num: 30_000,
+            den: 1001,
+        },
+    ] {
+        let mut asked = profile(160, 90, fps);
+        asked.gop = Gop::Every(Duration::from_millis(500));
+        let bytes = one(&source, asked);
+        let starts = crate::packets::key_slices(&bytes);
+        // At 29.97 a second 14 pictures fit into half a second, at the source's rate 15.
+        let expected: &[usize] = match fps {
+            FrameRate::SOURCE => &[0, 15, 30, 45],
+            _ => &[0, 14, 28, 42, 56],
+        };
+        assert!(
+            expected.iter().all(|key| starts.contains(key)),
+            "{fps:?}: {starts:?}"
+        );
+        assert_eq!(starts, keys(&bytes), "{fps:?}");
+    }
+}
+
+#[test]
+fn a_picture_shown_again_is_scaled_once() {
+    let slow = made(
+        "slow.ts",
+        "-f lavfi -i testsrc2=size=1280x720:rate=5/4 -frames:v 3 -c:v libx264 -preset ultrafast \
+         -bf 0 -pix_fmt yuv420p -muxdelay 0",
+    );
+    let work = Work::new(vec![profile(320, 180, FrameRate::whole(30))]);
+    let repeated = run(&slow, &work).unwrap();
+    let frames = repeated.renditions[0].pixels.0 / (320 * 180);
+    assert_eq!((repeated.decoded_frames, frames), (3, 72));
+    let fluent = run(&moving(1280, 720, "30", "ts"), &work).unwrap();
+    // Three pictures scaled beside sixty, with room for graphs made and a busy machine.
+    assert!(
+        repeated.stages.scale * 3 < fluent.stages.scale,
+        "{:?} {:?}",
+        repeated.stages,
+        fluent.stages
+    );
+}
+
+#[test]
 fn sound_keeps_its_distance_from_the_picture() {
     let source = moving(320, 180, "30", "ts");
     let distance = |bytes: &[u8]| {

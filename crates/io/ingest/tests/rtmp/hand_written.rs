@@ -27,6 +27,11 @@ impl Encoder {
     /// Connects and exchanges until the server has answered the request to publish.
     pub(crate) async fn connect(door: &Door, name: &str) -> Self {
         let stream = TcpStream::connect(door.address).await.unwrap();
+        Self::greet(stream, door, name).await
+    }
+
+    /// The same over a connection that is there.
+    pub(crate) async fn greet(stream: TcpStream, door: &Door, name: &str) -> Self {
         let publisher = Publisher::new(&door.url("live"), "live", name);
         let mut encoder = Self { stream, publisher };
         while encoder.publisher.progress() == &Progress::Opening {
@@ -39,6 +44,27 @@ impl Encoder {
     pub(crate) async fn flush(&mut self) {
         let bytes = self.publisher.take_output();
         self.stream.write_all(&bytes).await.unwrap();
+    }
+
+    /// Sends bytes as they are. False when the server is gone.
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).await.is_ok()
+    }
+
+    /// A command with texts as arguments, its chunk whole.
+    pub(crate) fn command_bytes(words: &[&str]) -> Vec<u8> {
+        let mut values = vec![Value::string(words[0]), Value::Number(0.0), Value::Null];
+        values.extend(words[1..].iter().map(|word| Value::string(*word)));
+        let (mut payload, mut bytes) = (Vec::new(), Vec::new());
+        amf::encode(&values, &mut payload);
+        let mut writer = streamflow_rtmp::chunk::ChunkWriter::default();
+        writer.set_chunk_size(4096);
+        writer.write(3, 20, 1, 0, &payload, &mut bytes);
+        bytes
+    }
+
+    pub(crate) async fn command(&mut self, words: &[&str]) {
+        assert!(self.send(&Self::command_bytes(words)).await);
     }
 
     /// Reads once. False at the end.
@@ -61,7 +87,7 @@ impl Encoder {
         }
     }
 
-    fn picture(&mut self, time: u32, key: bool) {
+    pub(crate) fn picture(&mut self, time: u32, key: bool) {
         let (head, nal) = if key { (0x17, 0x65) } else { (0x27, 0x41) };
         self.publisher
             .video(time, &[head, 1, 0, 0, 0, 0, 0, 0, 3, nal, 0x88, 0x84]);
@@ -75,7 +101,7 @@ impl Encoder {
         }
     }
 
-    fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         self.publisher.video(0, AVC_START);
         self.publisher.audio(0, AAC_START);
     }
@@ -304,19 +330,7 @@ async fn draining_hands_over_what_is_there_and_tells_publishers() {
 async fn who_wants_to_play_is_told_where() {
     let door = Door::open(Gate::default(), Limits::default()).await;
     let mut encoder = Encoder::connect(&door, "mani").await;
-    let mut payload = Vec::new();
-    let values = [
-        Value::string("play"),
-        Value::Number(0.0),
-        Value::Null,
-        Value::string("mani"),
-    ];
-    amf::encode(&values, &mut payload);
-    let mut bytes = Vec::new();
-    let mut writer = streamflow_rtmp::chunk::ChunkWriter::default();
-    writer.set_chunk_size(4096);
-    writer.write(3, 20, 1, 0, &payload, &mut bytes);
-    encoder.stream.write_all(&bytes).await.unwrap();
+    encoder.command(&["play", "mani"]).await;
     let (code, text) = encoder.refusal().await;
     assert_eq!(code, "NetStream.Play.Failed");
     assert!(text.contains("/stream/"), "{text}");

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod door;
+mod enhanced;
 mod hand_written;
 mod hostile_peers;
 mod probe;

@@ -15,7 +15,9 @@ use crate::message::{Message, kind};
 const EXTENDED: u32 = 0xff_ffff;
 
 /// Memory set aside for a message on its header's word; beyond it the buffer grows with data.
+/// Strangers have not earned much.
 const FIRST_RESERVE: usize = 64 * 1024;
+const FIRST_COMMAND_RESERVE: usize = 4 * 1024;
 
 /// Reassembles messages. Changes of chunk size and aborts by the peer are followed here, since
 /// they concern the very next byte.
@@ -108,6 +110,13 @@ impl ChunkReader {
                 return Ok(Some(message));
             }
         }
+    }
+
+    /// Bytes of memory in use.
+    pub fn memory(&self) -> usize {
+        let payloads: usize = self.streams.values().map(|s| s.payload.capacity()).sum();
+        let streams = self.streams.len() * size_of::<(u32, ChunkStream)>();
+        payloads + streams + self.header.capacity() + self.carry.capacity()
     }
 
     /// One header or one run of content. Always takes at least a byte when there is one.
@@ -244,7 +253,11 @@ impl ChunkReader {
             .unwrap_or_default();
         let stream = self.streams.get_mut(&id)?;
         if stream.payload.is_empty() {
-            stream.payload.reserve(stream.length.min(FIRST_RESERVE));
+            let most = match self.expects_frames {
+                true => FIRST_RESERVE,
+                false => FIRST_COMMAND_RESERVE,
+            };
+            stream.payload.reserve(stream.length.min(most));
         }
         stream.payload.extend_from_slice(taken);
         self.unfinished = self.unfinished.saturating_add(taken.len());

@@ -108,17 +108,44 @@ impl Stream {
             *known = session;
         }
         let end = match report.result {
-            Ok(renditions) => {
-                self.note(&running, None);
-                self.results.insert(attempt, renditions);
-                AttemptEnd::Done
-            }
-            Err(error) => {
-                self.note(&running, Some(error.to_string()));
-                AttemptEnd::Failed(self.failed(&running, &error))
-            }
+            Ok(renditions) => match self.doubted(&running, &renditions) {
+                None => {
+                    self.note(&running, None);
+                    self.results.insert(attempt, renditions);
+                    AttemptEnd::Done
+                }
+                Some(error) => self.failed_attempt(&running, &error),
+            },
+            Err(error) => self.failed_attempt(&running, &error),
         };
         self.feed(Input::Finished { attempt, end });
+    }
+
+    /// Why renditions that are whole are not taken. Two peers that do not know of each other and
+    /// find the same in a segment are right about it, and its headers are wrong.
+    fn doubted(&mut self, running: &Running, renditions: &[Checked]) -> Option<AttemptError> {
+        let doubts: Vec<_> = renditions.iter().map(|one| one.doubt.clone()).collect();
+        let (place, mismatch) = doubts
+            .iter()
+            .enumerate()
+            .find_map(|(place, doubt)| Some((place, doubt.clone()?)))?;
+        let in_hand = self.in_hand.get_mut(&running.segment)?;
+        let known = &mut in_hand.doubts;
+        let agrees = |(peer, found): &(Peer, Vec<_>)| *peer != running.peer && *found == doubts;
+        if known.iter().any(agrees) {
+            return None;
+        }
+        known.push((running.peer.clone(), doubts));
+        let profile = in_hand.order.profiles.get(place);
+        Some(AttemptError::Mismatch {
+            profile: profile.map_or_else(String::new, |profile| profile.name.clone()),
+            mismatch,
+        })
+    }
+
+    fn failed_attempt(&mut self, running: &Running, error: &AttemptError) -> AttemptEnd {
+        self.note(running, Some(error.to_string()));
+        AttemptEnd::Failed(self.failed(running, error))
     }
 
     fn failed(&mut self, running: &Running, error: &AttemptError) -> Failure {

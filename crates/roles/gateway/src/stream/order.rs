@@ -8,7 +8,7 @@ use streamflow_ingest::{PushAnswer, PushError};
 use streamflow_media::inspect::{InputFormat, MediaInfo, inspect};
 use streamflow_media::ladder::{LadderOptions, SourceFacts, auto};
 use streamflow_playback::{DeliveryPath, Facts, Place, RenditionToPublish};
-use streamflow_sessions::{Input, Segment, SegmentKey};
+use streamflow_sessions::{Input, Peer, Segment, SegmentKey};
 use streamflow_types::{Codec, Profile, SourceSegment, TranscodeFailure};
 use streamflow_wire::capability::{Capabilities, InputFacts, PixelFormat, job_capabilities};
 use streamflow_wire::signature::keccak;
@@ -17,6 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::settle::rendition;
 use super::{Incoming, Reply, Stream};
 use crate::submit::Order;
+use crate::verify::Mismatch;
 
 /// A segment is worth waiting for three times as long as it plays, and this long at least.
 const PATIENCE_FACTOR: u32 = 3;
@@ -36,6 +37,8 @@ pub(super) struct InHand {
     pub(super) patience: Duration,
     pub(super) attempts: Vec<AttemptView>,
     pub(super) begun: usize,
+    /// Who found what that the source's headers do not promise; at most one entry an attempt.
+    pub(super) doubts: Vec<(Peer, Vec<Option<Mismatch>>)>,
     /// What the latest failed attempt said of the segment.
     pub(super) failure: Option<TranscodeFailure>,
     pub(super) code: &'static str,
@@ -134,6 +137,7 @@ impl Stream {
             patience,
             attempts: Vec::new(),
             begun: 0,
+            doubts: Vec::new(),
             failure: None,
             code: "NoOrchestrators",
             _held: held,
