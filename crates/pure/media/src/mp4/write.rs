@@ -7,11 +7,11 @@
 
 mod boxes;
 mod size;
+mod sound;
 
 use bytes::Bytes;
 
 use self::boxes::{boxed, full, numbers};
-use crate::codec::aac::AdtsHeader;
 use crate::mpegts::Ticks;
 use crate::mpegts::mux::AccessUnit;
 
@@ -136,21 +136,21 @@ impl<'a> Track<'a> {
         }
     }
 
-    fn of_sound(sound: &Sound<'a>) -> Self {
-        let first = sound.units.first().map(|unit| &unit.data[..]);
-        let config = first.filter(|_| sound.is_aac).and_then(aac_config);
+    fn of_sound(track: &Sound<'a>) -> Self {
+        let first = track.units.first().map(|unit| &unit.data[..]);
+        let config = first.filter(|_| track.is_aac).and_then(sound::aac_config);
         let entry = boxed(
             b"mp4a",
             &[
                 &[0, 0, 0, 0, 0, 0, 0, 1],
                 &[0; 8],
-                &[0, sound.channels, 0, 16, 0, 0, 0, 0],
-                &numbers(&[sound.rate.min(0xffff) << 16]),
-                &full(b"esds", 0, &[&descriptors(config)]),
+                &[0, track.channels, 0, 16, 0, 0, 0, 0],
+                &numbers(&[track.rate.min(0xffff) << 16]),
+                &full(b"esds", 0, &[&sound::descriptors(config)]),
             ],
         );
-        let samples = sound.units.iter().map(|unit| match sound.is_aac {
-            true => without_adts(&unit.data),
+        let samples = track.units.iter().map(|unit| match track.is_aac {
+            true => sound::without_adts(&unit.data),
             false => &unit.data[..],
         });
         Self {
@@ -158,9 +158,9 @@ impl<'a> Track<'a> {
             header: full(b"smhd", 0, &[&[0; 4]]),
             entry,
             size: (0, 0),
-            start: start(sound.units),
+            start: start(track.units),
             samples: samples.collect(),
-            durations: durations(sound.units),
+            durations: durations(track.units),
             keys: None,
         }
     }
@@ -306,38 +306,4 @@ fn durations(units: &[AccessUnit]) -> Vec<u32> {
     let last = durations.last().copied();
     durations.push(last.unwrap_or_else(|| u32::try_from(LONE_UNIT.0).unwrap_or_default()));
     durations
-}
-
-/// The frame behind an ADTS header.
-fn without_adts(frame: &[u8]) -> &[u8] {
-    // Without the protection bit two bytes of checksum follow.
-    let has_checksum = frame.get(1).is_some_and(|flags| flags & 1 == 0);
-    let header = if has_checksum { 9 } else { 7 };
-    frame.get(header..).unwrap_or_default()
-}
-
-/// The configuration that an ADTS header repeats.
-fn aac_config(frame: &[u8]) -> Option<[u8; 2]> {
-    let object = AdtsHeader::parse(frame)?.object_type;
-    let [_, _, rates, channels, ..] = *frame else {
-        return None;
-    };
-    let (rate, channels) = (rates >> 2 & 0xf, (rates & 1) << 2 | channels >> 6);
-    Some([object << 3 | rate >> 1, rate << 7 | channels << 3])
-}
-
-/// The descriptors of `esds`.
-fn descriptors(aac: Option<[u8; 2]>) -> Vec<u8> {
-    let described = |tag: u8, body: &[u8]| {
-        let length = u8::try_from(body.len()).unwrap_or(u8::MAX);
-        [&[tag, length][..], body].concat()
-    };
-    let object = if aac.is_some() { 0x40 } else { 0x6b };
-    let mut decoder = vec![object, 0x15, 0, 0, 0];
-    decoder.extend([0; 8]);
-    decoder.extend(aac.iter().flat_map(|config| described(5, config)));
-    let mut stream = vec![0, 0, 0];
-    stream.extend(described(4, &decoder));
-    stream.extend(described(6, &[2]));
-    described(3, &stream)
 }
