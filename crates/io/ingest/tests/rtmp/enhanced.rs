@@ -45,11 +45,7 @@ fn tags(film: &[u8], four_cc: [u8; 4], form: Form) -> Vec<(bool, u32, Vec<u8>)> 
     let track = |kind| mp4.tracks.iter().find(|track| track.kind == kind).unwrap();
     let (video, audio) = (track(TrackKind::Video), track(TrackKind::Audio));
     let mut tags = vec![
-        (
-            true,
-            0,
-            [&[0x90][..], &four_cc, &record(video, film)].concat(),
-        ),
+        (true, 0, [&[0x90][..], &four_cc, record(video)].concat()),
         (false, 0, b"\xaf\x00\x12\x08".to_vec()),
     ];
     // The edit list begins at zero, so decoding does before; nobody sends such times.
@@ -86,18 +82,10 @@ fn tags(film: &[u8], four_cc: [u8; 4], form: Form) -> Vec<(bool, u32, Vec<u8>)> 
 }
 
 /// The decoder configuration of a track.
-fn record(track: &Track<'_>, film: &[u8]) -> Vec<u8> {
+fn record<'a>(track: &Track<'a>) -> &'a [u8] {
     match track.entry.as_ref().unwrap().coding {
-        Coding::H264(body) | Coding::H265(body) | Coding::Vp(body) => body.to_vec(),
-        // Our reader does not look into that of AV1.
-        _ => {
-            let at = film
-                .windows(4)
-                .position(|window| window == b"av1C")
-                .unwrap();
-            let length = u32::from_be_bytes(film[at - 4..at].try_into().unwrap()) as usize;
-            film[at + 4..at - 4 + length].to_vec()
-        }
+        Coding::H264(body) | Coding::H265(body) | Coding::Vp(body) | Coding::Av1(body) => body,
+        ref other => panic!("{other:?}"),
     }
 }
 
@@ -168,6 +156,9 @@ async fn vp9_and_av1_arrive_with_every_frame_in_files_that_decode_alone() {
             let (video, audio) = (info.video.as_ref().unwrap(), info.audio.as_ref().unwrap());
             assert_eq!((video.width, video.height), (192, 108), "{name}");
             assert_eq!(video.frames.len(), 50, "{name}");
+            let codec = video.codec_string.as_ref().unwrap();
+            assert_eq!(codec.len(), "vp09.00.10.08".len(), "{codec}");
+            assert!(codec.starts_with(&name), "{codec}");
             assert_eq!((audio.sample_rate, audio.channels), (44_100, 1), "{name}");
             assert!(
                 (84..=90).contains(&audio.frames),
