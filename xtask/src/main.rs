@@ -1,6 +1,8 @@
 //! What developers and CI run besides `cargo`: checks, benchmarks and long campaigns.
 
 mod check;
+mod fuzz;
+mod sim;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +22,15 @@ struct Arguments {
 enum Task {
     /// Format, lints, structure and generated files: what must hold for every commit.
     Check,
+    /// Long fuzzing: ten million executions of every target, or what `-- --help` offers.
+    #[command(disable_help_flag = true)]
+    Fuzz {
+        /// Goes to the fuzzer: targets, `--executions N`, `--seed N`, `--findings FOLDER`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// The market under a seed: orchestrators that die, hang and lie, in virtual time.
+    Sim(sim::Arguments),
     /// Structure alone: tiers, sizes of files and functions, names, words that do not belong.
     Tidy,
 }
@@ -27,6 +38,8 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Check => check::run(&root()),
+        Task::Fuzz { arguments } => fuzz::run(&root(), &arguments),
+        Task::Sim(arguments) => sim::run(&arguments),
         Task::Tidy => tidy::run(&root()),
     };
     match result {
