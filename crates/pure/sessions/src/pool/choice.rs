@@ -83,6 +83,27 @@ impl Pool {
         None
     }
 
+    /// For a hedge when everybody had the segment: those that failed it may have it again, or one
+    /// that hangs would keep it until its deadline while others stand idle.
+    pub(super) fn choose_hedge_again(
+        &mut self,
+        now: Instant,
+        key: SegmentKey,
+        record: &Record,
+        rng: &mut dyn RngCore,
+    ) -> Option<Peer> {
+        let flight = self.flights.get(&key)?;
+        if self.has_untried(now, flight, record) {
+            return None;
+        }
+        let flight = self.flights.get_mut(&key)?;
+        flight.starved = true;
+        let running = &flight.running;
+        let is_running = |peer: &Peer| running.iter().any(|attempt| attempt.peer == *peer);
+        flight.tried.retain(is_running);
+        self.choose_hedge(now, key, record, rng)
+    }
+
     /// Whether anybody is left who did not have this segment.
     pub(super) fn has_untried(&self, now: Instant, flight: &Flight, record: &Record) -> bool {
         self.tiers()
