@@ -20,7 +20,7 @@ const SEGMENTS_PER_EXTRA: usize = 10;
 
 /// Losses that may have no outage of all orchestrators behind them: one segment in so many. What is
 /// lost so is lost for lack of budget while most of a small market hangs; it must not grow.
-const UNEXCUSED_ONE_IN: u64 = 50;
+const UNEXCUSED_ONE_IN: u64 = 100;
 
 /// A promise that was broken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

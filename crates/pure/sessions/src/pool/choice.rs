@@ -83,8 +83,9 @@ impl Pool {
         None
     }
 
-    /// For a hedge when everybody had the segment: those that failed it may have it again, or one
-    /// that hangs would keep it until its deadline while others stand idle.
+    /// For a hedge when everybody good had the segment: somebody who sits out, then those that
+    /// failed it once more. Or one that hangs would keep it until its deadline while others stand
+    /// idle: the last few good ones are never ejected, however they do.
     pub(super) fn choose_hedge_again(
         &mut self,
         now: Instant,
@@ -96,12 +97,17 @@ impl Pool {
         if self.has_untried(now, flight, record) {
             return None;
         }
+        let resting = self.last_resort(now, flight, record);
         let flight = self.flights.get_mut(&key)?;
         flight.starved = true;
+        if resting.is_some() {
+            return resting;
+        }
         let running = &flight.running;
         let is_running = |peer: &Peer| running.iter().any(|attempt| attempt.peer == *peer);
         flight.tried.retain(is_running);
         self.choose_hedge(now, key, record, rng)
+            .or_else(|| self.last_resort(now, self.flights.get(&key)?, record))
     }
 
     /// Whether anybody is left who did not have this segment.
