@@ -1,5 +1,6 @@
 //! What developers and CI run besides `cargo`: checks, benchmarks and long campaigns.
 
+mod bench;
 mod check;
 mod fuzz;
 mod sim;
@@ -20,6 +21,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// What things cost, held against a limit; build with --release.
+    Bench(bench::Arguments),
     /// Format, lints, structure and generated files: what must hold for every commit.
     Check,
     /// Long fuzzing: ten million executions of every target, or what `-- --help` offers.
@@ -37,6 +40,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Check => check::run(&root()),
         Task::Fuzz { arguments } => fuzz::run(&root(), &arguments),
         Task::Sim(arguments) => sim::run(&arguments),
