@@ -305,7 +305,10 @@ impl Pool {
 
     /// Lets a peer on probation prove itself beside the attempt that counts.
     fn probe_beside(&mut self, now: Instant, key: SegmentKey, beside: &Peer, record: &mut Record) {
-        if self.probes.len() >= MAX_PROBES || !record.allows(now, Extra::Hedge, false) {
+        if self.probes.len() >= MAX_PROBES
+            || !record.has_ejections()
+            || !record.allows(now, Extra::Hedge, false)
+        {
             return;
         }
         let offers = self.offers.iter().flatten();
@@ -402,7 +405,8 @@ impl Pool {
         let wanted = self.known.min(WANTED).div_ceil(2).max(1);
         // Standing alone does not show that nobody does the work: the last few are never ejected.
         let is_starved = self.flights.values().any(|flight| flight.starved);
-        if good.count() >= wanted && !is_starved {
+        // Counting on would ask about thousands to learn nothing more.
+        if good.take(wanted).count() >= wanted && !is_starved {
             self.search_at = None;
             return;
         }

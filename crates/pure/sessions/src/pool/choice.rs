@@ -24,18 +24,12 @@ impl Pool {
     ) -> Option<Peer> {
         let flight = self.flights.get(&key)?;
         for tier in self.tiers() {
+            if is_first && let Some(peer) = self.staying_first(now, flight, tier, record) {
+                return Some(peer);
+            }
             let able = self.able(now, flight, tier, record);
-            let staying = if is_first {
-                self.staying(now, &able, 1, record)
-            } else {
-                None
-            };
-            let fresh = || {
-                let roomy = self.without_crowded(now, &able, is_first);
-                pick(&self.elsewhere(&roomy, flight), record, rng)
-            };
-            let chosen = staying
-                .or_else(fresh)
+            let roomy = self.without_crowded(now, &able, is_first);
+            let chosen = pick(&self.elsewhere(&roomy, flight), record, rng)
                 .or_else(|| self.staying(now, &able, 2, record))
                 .or_else(|| able.first().map(|offer| offer.peer.clone()));
             if chosen.is_some() {
@@ -133,14 +127,34 @@ impl Pool {
     /// Peers of a tier that may have the segment and did not have it in this round.
     fn able(&self, now: Instant, flight: &Flight, tier: u8, record: &Record) -> Vec<&Offer> {
         let offers = self.offers.iter().flatten();
-        let able = offers.filter(|offer| {
-            offer.tier == tier
-                && record.standing(now, &offer.peer) == Standing::Good
-                && !self.skips.contains_key(&offer.peer)
-                && !flight.tried.contains(&offer.peer)
-                && !flight.barred.contains(&offer.peer)
-        });
+        let able = offers.filter(|o| o.tier == tier && self.is_able(now, flight, o, record));
         able.collect()
+    }
+
+    fn is_able(&self, now: Instant, flight: &Flight, offer: &Offer, record: &Record) -> bool {
+        !self.skips.contains_key(&offer.peer)
+            && !flight.tried.contains(&offer.peer)
+            && !flight.barred.contains(&offer.peer)
+            && record.standing(now, &offer.peer) == Standing::Good
+    }
+
+    /// The peer the stream is with, asked for before all others are looked at.
+    fn staying_first(
+        &self,
+        now: Instant,
+        flight: &Flight,
+        tier: u8,
+        record: &Record,
+    ) -> Option<Peer> {
+        let sticky = self.sticky.as_ref()?;
+        let offers = self.offers.iter().flatten();
+        let offer = offers
+            .filter(|offer| offer.tier == tier)
+            .find(|offer| offer.peer == *sticky)?;
+        let is_able = self.is_able(now, flight, offer, record);
+        is_able
+            .then(|| self.staying(now, &[offer], 1, record))
+            .flatten()
     }
 
     /// The peer the stream is with, while it keeps up.
