@@ -76,12 +76,13 @@ abstract contract BondingEarnings is BondingState {
         view
         returns (Factors memory)
     {
+        // Nobody is active in round zero, so it has no factors: zero stands for never.
         uint256 lastRewardRound = _t.lastRewardRound;
-        if (_reward == 0 && lastRewardRound < _round) {
+        if (_reward == 0 && lastRewardRound > 0 && lastRewardRound < _round) {
             _reward = _t.earningsPoolPerRound[lastRewardRound].cumulativeRewardFactor;
         }
         uint256 lastFeeRound = _t.lastFeeRound;
-        if (_fee == 0 && lastFeeRound < _round) {
+        if (_fee == 0 && lastFeeRound > 0 && lastFeeRound < _round) {
             _fee = _t.earningsPoolPerRound[lastFeeRound].cumulativeFeeFactor;
         }
         return Factors(_reward, _fee);
