@@ -5,6 +5,7 @@ mod check;
 mod fuzz;
 mod sim;
 mod tidy;
+mod workers;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ enum Task {
     },
     /// The market under a seed: orchestrators that die, hang and lie, in virtual time.
     Sim(sim::Arguments),
+    /// Kill, stop, starve and garble real workers, 100 times each, and send 1,000 segments through.
+    Workers,
     /// Structure alone: tiers, sizes of files and functions, names, words that do not belong.
     Tidy,
 }
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Task::Fuzz { arguments } => fuzz::run(&root(), &arguments),
         Task::Sim(arguments) => sim::run(&arguments),
         Task::Tidy => tidy::run(&root()),
+        Task::Workers => workers::run(&root()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
