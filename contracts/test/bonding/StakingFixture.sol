@@ -79,9 +79,9 @@ abstract contract StakingFixture {
     function setUp() public virtual {
         controller = new TestController();
         token = new TestToken();
-        bonding = new BondingManager(address(controller));
-        votes = new BondingVotes(address(controller));
-        rounds = new AdjustableRoundsManager(address(controller));
+        bonding = BondingManager(deployed("BondingManager", address(new BondingManager(address(controller)))));
+        votes = BondingVotes(deployed("BondingVotes", address(new BondingVotes(address(controller)))));
+        rounds = AdjustableRoundsManager(deployed("RoundsManager", address(new AdjustableRoundsManager(address(controller)))));
         minter = new Minter(address(controller), 218500, 500, 500000000);
 
         controller.register("BondingManager", address(bonding));
@@ -104,6 +104,11 @@ abstract contract StakingFixture {
         rounds.mineBlocks(1000);
         rounds.setBlockHash(keccak256("block"));
         rounds.initializeRound();
+    }
+
+    /// Where a contract with this implementation is reached.
+    function deployed(string memory, address implementation) internal virtual returns (address) {
+        return implementation;
     }
 
     function poolSize() internal pure virtual returns (uint256) {
