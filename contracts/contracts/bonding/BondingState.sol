@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.0;
 
-import {IController} from "../IController.sol";
-import {Narrow} from "../libraries/Narrow.sol";
 import {SortedDoublyLL} from "../libraries/SortedDoublyLL.sol";
 import {ManagerProxyTarget} from "../ManagerProxyTarget.sol";
 import {IRoundsManager} from "../rounds/IRoundsManager.sol";

@@ -81,7 +81,8 @@ abstract contract StakingFixture {
         token = new TestToken();
         bonding = BondingManager(deployed("BondingManager", address(new BondingManager(address(controller)))));
         votes = BondingVotes(deployed("BondingVotes", address(new BondingVotes(address(controller)))));
-        rounds = AdjustableRoundsManager(deployed("RoundsManager", address(new AdjustableRoundsManager(address(controller)))));
+        AdjustableRoundsManager clock = new AdjustableRoundsManager(address(controller));
+        rounds = AdjustableRoundsManager(deployed("RoundsManager", address(clock)));
         minter = new Minter(address(controller), 218500, 500, 500000000);
 
         controller.register("BondingManager", address(bonding));
