@@ -2,6 +2,7 @@
 //! line, the same as JSON; with `--goal` it fails where the limit is missed. Build with `--release`.
 
 mod select;
+mod transcode;
 
 use anyhow::bail;
 use clap::{Args, Subcommand};
@@ -20,6 +21,8 @@ pub(crate) struct Arguments {
 enum Bench {
     /// The choice of an orchestrator for a segment.
     Select(select::Arguments),
+    /// A ladder of real segments, against the ffmpeg program.
+    Transcode(transcode::Arguments),
 }
 
 /// What was measured, in the unit its name says.
@@ -28,7 +31,7 @@ struct Figure {
     ours: f64,
     limit: f64,
     n: usize,
-    /// From the median to the 99th percentile.
+    /// How far single measurements are from `ours`, as the bench says.
     spread: f64,
 }
 
@@ -36,6 +39,7 @@ struct Figure {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let figure = match &arguments.bench {
         Bench::Select(arguments) => select::run(arguments)?,
+        Bench::Transcode(arguments) => transcode::run(arguments)?,
     };
     let Figure {
         name,
