@@ -1,7 +1,11 @@
 //! What developers and CI run besides `cargo`: checks, benchmarks and long campaigns.
 
+mod bench;
 mod check;
+mod fuzz;
+mod sim;
 mod tidy;
+mod workers;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,16 +22,33 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// What things cost, held against a limit; build with --release.
+    Bench(bench::Arguments),
     /// Format, lints, structure and generated files: what must hold for every commit.
     Check,
+    /// Long fuzzing: ten million executions of every target, or what `-- --help` offers.
+    #[command(disable_help_flag = true)]
+    Fuzz {
+        /// Goes to the fuzzer: targets, `--executions N`, `--seed N`, `--findings FOLDER`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// The market under a seed: orchestrators that die, hang and lie, in virtual time.
+    Sim(sim::Arguments),
+    /// Kill, stop, starve and garble real workers, 100 times each, and send 1,000 segments through.
+    Workers,
     /// Structure alone: tiers, sizes of files and functions, names, words that do not belong.
     Tidy,
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Check => check::run(&root()),
+        Task::Fuzz { arguments } => fuzz::run(&root(), &arguments),
+        Task::Sim(arguments) => sim::run(&arguments),
         Task::Tidy => tidy::run(&root()),
+        Task::Workers => workers::run(&root()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

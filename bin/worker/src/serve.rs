@@ -72,12 +72,24 @@ fn work(line: &Line, in_hand: &InHand, queue: &Receiver<Job>) -> anyhow::Result<
     Ok(())
 }
 
-fn answer(line: &Line, job: Job) -> Result<(), ChannelError> {
+fn answer(line: &Line, job: Job) -> anyhow::Result<()> {
     let started = Instant::now();
     match run(&job) {
-        Ok(product) => deliver(line, job.number, product, started),
-        Err(failure) => line.send(job.number, &FromWorker::Failed(failure), None),
+        // What came out may be short, and what went wrong may be for want of memory; neither is
+        // the segment's fault. Ending here gives it to a fresh worker.
+        _ if !has_memory() => anyhow::bail!("no memory is left to judge a segment by"),
+        Err(failure @ TranscodeFailure::Unrecoverable) => anyhow::bail!("{failure}"),
+        Ok(product) => deliver(line, job.number, product, started)?,
+        Err(failure) => line.send(job.number, &FromWorker::Failed(failure), None)?,
     }
+    Ok(())
+}
+
+/// Whether memory can still be had from the system.
+fn has_memory() -> bool {
+    /// A few large pictures, and more than the allocator serves from what it kept.
+    const ASKED_BYTES: usize = 64 << 20;
+    Vec::<u8>::new().try_reserve_exact(ASKED_BYTES).is_ok()
 }
 
 fn run(job: &Job) -> Result<Product, TranscodeFailure> {

@@ -5,38 +5,19 @@
 
 #[path = "support/pool.rs"]
 mod pool;
+#[path = "support/processes.rs"]
+mod processes;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 use streamflow_engine::{Pool, Transcoder};
 use streamflow_types::Pixels;
 
 use pool::{clip, config, job, until};
-
-/// Worker processes started by this test process, with the names of their programs.
-fn workers() -> Vec<Pid> {
-    let me = std::process::id().to_string();
-    std::fs::read_dir("/proc")
-        .unwrap()
-        .flatten()
-        .filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok())
-        .filter_map(|stat| {
-            let (head, rest) = stat.rsplit_once(')')?;
-            let fields: Vec<_> = rest.split_ascii_whitespace().collect();
-            let (pid, name) = head.split_once(" (")?;
-            // A dead one stays until it is waited for.
-            let ours = fields[1] == me && fields[0] != "Z" && name.starts_with("streamflow-work");
-            ours.then(|| Pid::from_raw(pid.parse().unwrap()).unwrap())
-        })
-        .collect()
-}
-
-fn open_descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
-}
+use processes::{open_descriptors, resident, workers};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn segments_survive_killed_and_stopped_workers_and_nothing_is_left_behind() {
@@ -97,19 +78,4 @@ async fn many_segments(pool: &Pool, source: &Bytes) {
     );
     let growth = resident().saturating_sub(memory);
     assert!(growth < 48 << 20, "{growth} bytes more after 200 segments");
-}
-
-/// Resident memory of this process and its workers.
-fn resident() -> u64 {
-    let own = Pid::from_raw(std::process::id().cast_signed()).unwrap();
-    workers()
-        .into_iter()
-        .chain([own])
-        .filter_map(|pid| {
-            let path = format!("/proc/{}/statm", pid.as_raw_nonzero());
-            let text = std::fs::read_to_string(path).ok()?;
-            let pages: u64 = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
-            Some(pages * 4096)
-        })
-        .sum()
 }

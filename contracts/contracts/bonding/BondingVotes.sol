@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.0;
 
-import {IController} from "../IController.sol";
 import {PreciseMathUtils} from "../libraries/PreciseMathUtils.sol";
 import {Manager} from "../Manager.sol";
 import {ManagerProxyTarget} from "../ManagerProxyTarget.sol";

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.0;
 
 /// @title Shares in parts per billion
-/// @notice Shares expressed as parts of a billion: inflation and bonding rate of the Minter. Every division rounds down.
+/// @notice Shares expressed as parts of a billion: inflation and bonding rate of the Minter. Divisions round down.
 library MathUtils {
     /// The value that stands for 100 %.
     uint256 public constant PERC_DIVISOR = 1000000000;

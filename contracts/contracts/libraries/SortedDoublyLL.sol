@@ -212,12 +212,19 @@ library SortedDoublyLL {
         view
         returns (address, address)
     {
-        while (_prev != address(0) && self.nodes[_prev].sameKey <= _key) {
-            (_prev, _next) = (self.nodes[_prev].prevId, _prev);
+        address start = _prev;
+        while (_prev != address(0)) {
+            Node storage node = self.nodes[_prev];
+            (address further, uint256 key) = (node.prevId, node.sameKey);
+            if (key > _key) break;
+            (_prev, _next) = (further, _prev);
         }
-        // Not both loops move: after the first one moved, the key of `_next` is not above `_key`.
-        while (_next != address(0) && self.nodes[_next].key > _key) {
-            (_prev, _next) = (_next, self.nodes[_next].nextId);
+        if (_prev != start) return (_prev, _next); // it moved up, so nothing below is greater
+        while (_next != address(0)) {
+            Node storage node = self.nodes[_next];
+            (address further, uint256 key) = (node.nextId, node.key);
+            if (key <= _key) break;
+            (_prev, _next) = (_next, further);
         }
         return (_prev, _next);
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use m3u8_rs::{MasterPlaylist, MediaPlaylist, Playlist};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use url::Url;
 
@@ -96,10 +97,19 @@ impl Reader {
 
     /// Reads every variant until `until`; variants that appear later are read from then on.
     pub async fn read(&self, until: Instant) -> anyhow::Result<Seen> {
+        let (_known, until) = watch::channel(Some(until));
+        self.read_until(until).await
+    }
+
+    /// Like `read`, where the end becomes known while it reads.
+    pub async fn read_until(
+        &self,
+        until: watch::Receiver<Option<Instant>>,
+    ) -> anyhow::Result<Seen> {
         let mut seen = Seen::default();
         let mut tasks = JoinSet::new();
         let mut started = Vec::new();
-        while Instant::now() < until {
+        while goes_on(&until) {
             if let Ok((text, master)) = self.master().await {
                 seen.master = text;
                 for variant in master.variants {
@@ -108,7 +118,8 @@ impl Reader {
                     }
                     let url = self.master.join(&variant.uri)?;
                     started.push(variant.uri.clone());
-                    tasks.spawn(follow(self.client.clone(), variant.uri, url, until));
+                    let end = until.clone();
+                    tasks.spawn(follow(self.client.clone(), variant.uri, url, end));
                 }
             }
             tokio::time::sleep(POLL * 4).await;
@@ -132,18 +143,22 @@ impl Reader {
     }
 }
 
+fn goes_on(until: &watch::Receiver<Option<Instant>>) -> bool {
+    until.borrow().is_none_or(|until| Instant::now() < until)
+}
+
 async fn follow(
     client: reqwest::Client,
     uri: String,
     url: Url,
-    until: Instant,
+    until: watch::Receiver<Option<Instant>>,
 ) -> (String, Variant) {
     let name = name_of(&url);
     let mut variant = Variant {
         uri,
         ..Variant::default()
     };
-    while Instant::now() < until {
+    while goes_on(&until) {
         match fetch(&client, &url).await {
             Ok(text) => take(&client, &url, &text, &mut variant).await,
             Err(error) => note(&mut variant, format!("{url}: {error:#}")),

@@ -2,6 +2,7 @@
 
 pub mod engine;
 pub mod media;
+pub mod mutate;
 pub mod rtmp;
 pub mod targets;
 pub mod wire;

@@ -9,6 +9,7 @@ use streamflow_media::inspect::{GateLimits, MAX_FRAMES, gate, inspect};
 use streamflow_media::ladder::{LadderOptions, SourceFacts, auto};
 use streamflow_media::mp4::{MAX_SAMPLES, Mp4};
 use streamflow_media::mpegts::demux::TransportStream;
+use streamflow_media::plan::unit_order;
 use streamflow_media::signature::renditions::{belong_together, compare_renditions};
 use streamflow_media::signature::{Match, Mode, Signature, Thresholds, Verdict, compare};
 
@@ -54,6 +55,9 @@ pub fn signature(bytes: &[u8]) {
 
 /// A transport stream, which keeps no more than it is given.
 pub fn transport(bytes: &[u8]) {
+    if let Ok(repaired) = unit_order::repaired(bytes) {
+        assert_eq!(repaired.len(), bytes.len(), "units are only moved");
+    }
     let stream = TransportStream::parse(bytes);
     let kept: usize = stream.streams.iter().map(|stream| stream.data.len()).sum();
     assert!(kept <= bytes.len(), "nothing is invented");

@@ -149,6 +149,36 @@ mod tests {
         }
     }
 
+    /// The same with pictures that need another container.
+    #[test]
+    fn every_byte_of_an_av1_publication_may_be_wrong() {
+        let tags: [&[u8]; 3] = [
+            b"\x90av01\x81\0\x0c\0\x0a\x0b\0\0\0\x04\x3c\xff\xbc\xfd\x98\x04\x01",
+            b"\x91av01\x0a\x0b\0\0\0\x04\x3c\xff\xbc\xfd\x98\x04\x01\x32\x01\x10",
+            b"\x90vp09\0\x1f\x82\x02\x02\x02\0\0",
+        ];
+        let whole = tags.concat();
+        for place in 0..whole.len() {
+            for value in [0x00, 0x0a, 0x7f, 0xff] {
+                let mut stream = Stream::new();
+                let mut at = 0;
+                for (time, tag) in (0u32..).step_by(3_000).zip(tags.iter().cycle().take(7)) {
+                    let mut tag = tag.to_vec();
+                    if let Some(byte) = place.checked_sub(at).and_then(|at| tag.get_mut(at)) {
+                        *byte = value;
+                    }
+                    at = (at + tag.len()) % whole.len();
+                    let payload = tag.into();
+                    stream.take(Media::Video {
+                        timestamp: time,
+                        payload,
+                    });
+                }
+                stream.segmenter.finish();
+            }
+        }
+    }
+
     #[test]
     fn a_publication_may_end_anywhere() {
         let sent = publication();

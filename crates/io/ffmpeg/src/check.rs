@@ -49,7 +49,7 @@ pub fn decode_check(bytes: &[u8]) -> Result<DecodeReport, TranscodeFailure> {
         ..DecodeReport::default()
     };
     let mut packet = Packet::new()?;
-    while input.read(&mut packet) {
+    while input.read(&mut packet)? {
         if packet.stream() != info.index {
             continue;
         }

@@ -86,7 +86,7 @@ impl Joiner {
         };
         let mut packet = Packet::new()?;
         let mut joined = Joined::default();
-        while input.read(&mut packet) {
+        while input.read(&mut packet)? {
             self.cancel.check()?;
             let Some(info) = streams.iter().find(|info| info.index == packet.stream()) else {
                 continue;
@@ -182,7 +182,7 @@ impl Joiner {
         let mut packet = Packet::new()?;
         let mut first = None;
         for _ in 0..FIRST_PACKETS {
-            if !input.read(&mut packet) {
+            if !input.read(&mut packet)? {
                 break;
             }
             let info = streams.iter().find(|info| info.index == packet.stream());

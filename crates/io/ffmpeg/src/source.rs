@@ -146,7 +146,7 @@ impl Source<'_, '_> {
         let mut packet = Packet::new()?;
         loop {
             turn.work()?;
-            if !timed(&mut stages.decode, || self.input.read(&mut packet)) {
+            if !timed(&mut stages.decode, || self.input.read(&mut packet))? {
                 break;
             }
             self.take(&packet, turn, &mut stages)?;
@@ -224,6 +224,7 @@ impl Source<'_, '_> {
             match sent {
                 // The packet waits until pictures were taken; without any it is given up.
                 Err(refusal) if refusal.is_again() && self.frames() > before => {}
+                Err(refusal) if refusal.is_memory() => return Err(refusal.into()),
                 _ => return Ok(()),
             }
         }
@@ -244,6 +245,7 @@ impl Source<'_, '_> {
             match timed(&mut stages.decode, || decoder.receive()) {
                 Ok(frame) => self.picture(frame, turn)?,
                 Err(refusal) if refusal.is_again() || refusal.is_end() => return Ok(()),
+                Err(refusal) if refusal.is_memory() => return Err(refusal.into()),
                 Err(_) if at_end && errors < MAX_DRAIN_ERRORS => errors += 1,
                 Err(_) => return Ok(()),
             }

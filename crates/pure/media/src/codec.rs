@@ -4,7 +4,7 @@
 //! the header they read.
 
 pub mod aac;
-mod bits;
+pub(crate) mod bits;
 pub mod h264;
 pub mod hevc;
 pub mod mpeg_audio;

@@ -1,7 +1,7 @@
 //! FLV tag bodies, as RTMP carries them: classic ones and those with a FourCC.
 //!
-//! Pictures come out as Annex B access units with a delimiter, and with their parameter sets in
-//! front of every key frame; AAC comes out in ADTS frames. So any key frame can start a segment.
+//! Pictures of H.264 and H.265 come out as Annex B access units with a delimiter, and with their
+//! parameter sets in front of every key frame, those of VP9 and AV1 as they are; AAC comes out in ADTS frames. So any key frame can start a segment.
 //! Times are the caller's; only the composition offset is part of a tag body.
 
 mod aac;
@@ -11,7 +11,8 @@ mod bits;
 mod video;
 
 use bytes::Bytes;
-use streamflow_types::Codec;
+
+use crate::inspect::VideoCodec;
 
 pub use audio::AudioTrack;
 pub use video::VideoTrack;
@@ -31,9 +32,10 @@ pub enum FlvError {
 /// How the pictures of a track are coded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VideoFormat {
-    /// H.264 or H.265.
-    pub codec: Codec,
-    /// Parameter sets as Annex B, in the order they precede a key frame.
+    /// H.264, H.265, VP9 or AV1.
+    pub codec: VideoCodec,
+    /// Parameter sets as Annex B, in the order they precede a key frame; of VP9 and AV1 the body
+    /// of `vpcC` or `av1C`.
     pub parameter_sets: Bytes,
 }
 
@@ -70,7 +72,7 @@ pub enum VideoTag {
         key: bool,
         /// Milliseconds from decoding to display.
         composition_ms: i32,
-        /// The access unit as Annex B.
+        /// The access unit: Annex B, or of VP9 and AV1 as it came.
         data: Bytes,
     },
     /// Nothing to carry.

@@ -9,6 +9,7 @@ mod entry;
 mod fragment;
 mod tables;
 mod track;
+pub mod write;
 
 use self::boxes::{Box4, Boxes};
 use self::track::TrackHeader;

@@ -296,14 +296,21 @@ impl Segmenter {
             .layout
             .replace(layout)
             .is_some_and(|before| before != layout);
-        let bytes = self
-            .muxer
-            .segment(tracks.video(), tracks.audio(), self.jumps);
+        let (container, bytes) = match tracks.mp4() {
+            Some(bytes) => (Container::Mp4, bytes),
+            None => {
+                let (video, audio) = (tracks.video(), tracks.audio());
+                (
+                    Container::MpegTs,
+                    self.muxer.segment(video, audio, self.jumps),
+                )
+            }
+        };
         let segment = SourceSegment {
             manifest: self.manifest.clone(),
             number: self.next,
             duration: (end - start).max(Ticks(1)).to_duration(),
-            container: Container::MpegTs,
+            container,
             bytes,
             discontinuity: self.discontinuity || layout_changed,
         };

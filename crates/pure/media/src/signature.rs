@@ -25,7 +25,7 @@ pub const MAX_FRAMES: usize = 21_600;
 /// Most steps of one comparison. A step is one vote for a displacement, or a thirtieth of a
 /// comparison of two frames: some nanoseconds. Two unrelated films of a minute stay below, and so
 /// do two still pictures of five seconds; equal films of any length end early.
-pub const MAX_WORK: u64 = 1_500_000_000;
+pub const MAX_WORK: u64 = 500_000_000;
 
 /// Frames at most of a film that the filter matches with nothing, not even with itself: it only
 /// tries displacements that set in a coarse segment later, and those begin every 45 frames.
@@ -243,6 +243,13 @@ mod tests {
         let found = compare(&whole, &whole, Mode::Full, Thresholds::default()).unwrap();
         assert_eq!(found.verdict, Verdict::Full);
         assert_eq!(found.found.unwrap().frames, 200);
+    }
+
+    #[test]
+    fn unrelated_films_of_a_minute_are_compared_to_the_end() {
+        let films = [1, 2].map(|seed| Signature::parse(&film(1_800, seed)).unwrap());
+        let found = compare(&films[0], &films[1], Mode::Full, Thresholds::default());
+        assert_eq!(found.unwrap().verdict, Verdict::Different);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use proptest::prelude::*;
 use streamflow_media::flv::{AudioCodec, AudioFormat, VideoFormat};
+use streamflow_media::inspect::VideoCodec;
 use streamflow_media::mpegts::Ticks;
 use streamflow_media::mpegts::demux::TransportStream;
 use streamflow_media::mpegts::mux::VIDEO_PID;
@@ -25,7 +26,7 @@ fn segmenter(settings: Settings, first: u64) -> Segmenter {
 
 fn video_format(tag: u8) -> VideoFormat {
     VideoFormat {
-        codec: Codec::H264,
+        codec: VideoCodec::Known(Codec::H264),
         parameter_sets: Bytes::from(vec![0, 0, 0, 1, 0x67, tag]),
     }
 }
@@ -226,7 +227,11 @@ fn cut_at(keys: &[u32], until: u32, first: u64) -> Vec<SourceSegment> {
     let mut segments = Vec::new();
     for time in (0..until).step_by(40) {
         let key = keys.contains(&time);
-        segments.extend(segmenter.video(time, 0, key, picture()).unwrap());
+        segments.extend(
+            segmenter
+                .video(time, 0, key, picture())
+                .expect("within bounds"),
+        );
     }
     segments.extend(segmenter.finish());
     segments

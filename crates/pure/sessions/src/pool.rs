@@ -53,6 +53,9 @@ const UNUSABLE_PAUSE: Duration = Duration::from_secs(30);
 const FIRST_SEARCH_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_SEARCH_PAUSE: Duration = Duration::from_secs(30);
 
+/// Between two searches while a segment waits that nobody known could have too.
+const STARVED_SEARCH_PAUSE: Duration = Duration::from_secs(4);
+
 /// Good peers wanted, and those below which a search begins.
 const WANTED: usize = 8;
 
@@ -278,11 +281,13 @@ impl Pool {
             && !flight.is_exhausted(&self.settings);
         let peer = if allowed {
             self.choose_hedge(now, key, record, rng)
+                .or_else(|| self.choose_hedge_again(now, key, record, rng))
         } else {
             None
         };
         let Some(peer) = peer else {
             if let Some(flight) = self.flights.get_mut(&key) {
+                flight.starved = true;
                 flight.hedge_at = now + RECHECK;
             }
             return;
@@ -300,7 +305,10 @@ impl Pool {
 
     /// Lets a peer on probation prove itself beside the attempt that counts.
     fn probe_beside(&mut self, now: Instant, key: SegmentKey, beside: &Peer, record: &mut Record) {
-        if self.probes.len() >= MAX_PROBES || !record.allows(now, Extra::Hedge, false) {
+        if self.probes.len() >= MAX_PROBES
+            || !record.has_ejections()
+            || !record.allows(now, Extra::Hedge, false)
+        {
             return;
         }
         let offers = self.offers.iter().flatten();
@@ -395,17 +403,26 @@ impl Pool {
                 && !self.skips.contains_key(&offer.peer)
         });
         let wanted = self.known.min(WANTED).div_ceil(2).max(1);
-        if good.count() >= wanted {
+        // Standing alone does not show that nobody does the work: the last few are never ejected.
+        let is_starved = self.flights.values().any(|flight| flight.starved);
+        // Counting on would ask about thousands to learn nothing more.
+        if good.take(wanted).count() >= wanted && !is_starved {
             self.search_at = None;
             return;
         }
+        let longest = if is_starved {
+            STARVED_SEARCH_PAUSE
+        } else {
+            LONGEST_SEARCH_PAUSE
+        };
         match self.search_at {
-            None => self.search_at = Some(now + self.search_pause),
+            None => self.search_at = Some(now + self.search_pause.min(longest)),
             Some(at) if at <= now => {
                 self.actions.push_back(Action::Search);
                 self.search_pause = (self.search_pause * 2).min(LONGEST_SEARCH_PAUSE);
-                self.search_at = Some(now + self.search_pause);
+                self.search_at = Some(now + self.search_pause.min(longest));
             }
+            Some(at) if at > now + longest => self.search_at = Some(now + longest),
             Some(_) => {}
         }
     }

@@ -181,6 +181,11 @@ impl Record {
         })
     }
 
+    /// Whether anybody sits out, or has to prove itself.
+    pub(crate) fn has_ejections(&self) -> bool {
+        self.peers.values().any(|memory| memory.ejection.is_some())
+    }
+
     /// Ends an ejection before its time, as an operator may.
     pub fn pardon(&mut self, peer: &Peer) {
         if let Some(memory) = self.peers.get_mut(peer) {

@@ -274,11 +274,15 @@ impl<'a> Input<'a> {
         unsafe { (*self.context).nb_streams as usize }
     }
 
-    /// The next packet; `false` at the end. Damage the demuxer cannot step over is an end too.
-    pub(crate) fn read(&mut self, packet: &mut Packet) -> bool {
+    /// The next packet; `false` at the end. Damage the demuxer cannot step over is an end too; a
+    /// want of memory is none, and is the only refusal.
+    pub(crate) fn read(&mut self, packet: &mut Packet) -> Result<bool, Refusal> {
         packet.clear();
         // SAFETY: both are valid.
-        unsafe { ffi::av_read_frame(self.context, packet.as_mut_ptr()) >= 0 }
+        match check(unsafe { ffi::av_read_frame(self.context, packet.as_mut_ptr()) }) {
+            Err(refusal) if refusal.is_memory() => Err(refusal),
+            read => Ok(read.is_ok()),
+        }
     }
 
     /// A stream's description, for a decoder or a muxer.

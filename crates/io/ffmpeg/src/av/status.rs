@@ -28,6 +28,11 @@ impl Refusal {
         self.0 == -libc::EAGAIN
     }
 
+    /// There was no memory. Whatever else went wrong then is no fault of the input.
+    pub(crate) fn is_memory(self) -> bool {
+        self == Self::NO_MEMORY
+    }
+
     /// Nothing more will come.
     pub(crate) fn is_end(self) -> bool {
         self.0 == ffi::AVERROR_EOF
@@ -44,6 +49,7 @@ impl From<Refusal> for TranscodeFailure {
             ffi::AVERROR_OPTION_NOT_FOUND => Self::OptionNotFound,
             ffi::AVERROR_INVALIDDATA => Self::InvalidInput,
             ffi::AVERROR_BUG | ffi::AVERROR_BUG2 => Self::Unrecoverable,
+            _ if refusal.is_memory() => Self::Unrecoverable,
             code if code == -libc::EINVAL => Self::InvalidArgument,
             code => Self::Other(describe(code)),
         }

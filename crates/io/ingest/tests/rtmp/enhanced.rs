@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use streamflow_ingest::rtmp::Limits;
+use streamflow_media::inspect::inspect;
 use streamflow_media::mp4::{Coding, Mp4, Track, TrackKind};
+use streamflow_types::{Container, SourceSegment};
 
 use crate::door::{Door, Gate};
 use crate::hand_written::Encoder;
@@ -82,8 +84,88 @@ fn tags(film: &[u8], four_cc: [u8; 4], form: Form) -> Vec<(bool, u32, Vec<u8>)> 
 /// The decoder configuration of a track.
 fn record<'a>(track: &Track<'a>) -> &'a [u8] {
     match track.entry.as_ref().unwrap().coding {
-        Coding::H264(body) | Coding::H265(body) | Coding::Vp(body) => body,
+        Coding::H264(body) | Coding::H265(body) | Coding::Vp(body) | Coding::Av1(body) => body,
         ref other => panic!("{other:?}"),
+    }
+}
+
+/// Writes each segment as a file and returns how FFmpeg decodes it: pictures, and the times of
+/// the first and the last in milliseconds.
+async fn decoded(folder: &Path, segment: &SourceSegment) -> (usize, i64, i64) {
+    let file = folder.join(format!("{}.mp4", segment.number));
+    std::fs::write(&file, &segment.bytes).unwrap();
+    let output = tokio::process::Command::new("ffprobe")
+        .args([
+            "-v",
+            "warning",
+            "-select_streams",
+            "v",
+            "-show_entries",
+            "frame=pts_time",
+        ])
+        .args(["-of", "csv=p=0"])
+        .arg(&file)
+        .output()
+        .await
+        .unwrap();
+    let complaints = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(complaints, "", "{file:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let times = text.lines().map(|line| {
+        let seconds: f64 = line.trim_end_matches(',').parse().unwrap();
+        (seconds * 1000.0).round() as i64
+    });
+    let times: Vec<i64> = times.collect();
+    (times.len(), times[0], *times.last().unwrap())
+}
+
+#[tokio::test]
+async fn vp9_and_av1_arrive_with_every_frame_in_files_that_decode_alone() {
+    let vp9 = [
+        "-c:v",
+        "libvpx-vp9",
+        "-deadline",
+        "realtime",
+        "-cpu-used",
+        "8",
+        "-lag-in-frames",
+        "0",
+    ];
+    let av1 = [
+        "-c:v",
+        "libsvtav1",
+        "-preset",
+        "12",
+        "-svtav1-params",
+        "pred-struct=1:keyint=25",
+    ];
+    for (four_cc, codec) in [(*b"vp09", vp9.to_vec()), (*b"av01", av1.to_vec())] {
+        let name = String::from_utf8_lossy(&four_cc).into_owned();
+        let folder = tempfile::tempdir().unwrap();
+        let film = film(folder.path(), &codec).await;
+        let door = Door::open(Gate::default(), Limits::default()).await;
+        publish(&door, &tags(&film, four_cc, Form::CodedFrames)).await;
+        let segments = door.segments();
+        assert_eq!(segments.len(), 2, "{name}");
+        for (segment, start) in segments.iter().zip([0, 2_000]) {
+            assert_eq!(segment.container, Container::Mp4, "{name}");
+            assert_eq!(segment.duration.as_millis() / 50 * 50, 2_000, "{name}");
+            let seen = decoded(folder.path(), segment).await;
+            assert_eq!(seen, (50, start, start + 1_960), "{name}");
+            let info = inspect(&segment.bytes).unwrap();
+            let (video, audio) = (info.video.as_ref().unwrap(), info.audio.as_ref().unwrap());
+            assert_eq!((video.width, video.height), (192, 108), "{name}");
+            assert_eq!(video.frames.len(), 50, "{name}");
+            let codec = video.codec_string.as_ref().unwrap();
+            assert_eq!(codec.len(), "vp09.00.10.08".len(), "{codec}");
+            assert!(codec.starts_with(&name), "{codec}");
+            assert_eq!((audio.sample_rate, audio.channels), (44_100, 1), "{name}");
+            assert!(
+                (84..=90).contains(&audio.frames),
+                "{name}: {}",
+                audio.frames
+            );
+        }
     }
 }
 

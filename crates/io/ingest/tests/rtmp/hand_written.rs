@@ -256,11 +256,14 @@ async fn refusals_are_told_before_the_connection_closes() {
 async fn other_codecs_are_refused_by_name() {
     let door = Door::open(Gate::default(), Limits::default()).await;
     let mut encoder = Encoder::connect(&door, "mani").await;
-    encoder.publisher.video(0, b"\x90av01\x81\0\0\0");
+    encoder.publisher.video(0, b"\x90vp08\x01\0\0\0");
     encoder.flush().await;
     let (code, text) = encoder.refusal().await;
     assert_eq!(code, "NetStream.Publish.Failed");
-    assert_eq!(text, "av01 is not carried; publish H.264 or H.265");
+    assert_eq!(
+        text,
+        "vp08 is not carried; publish H.264, H.265, VP9 or AV1"
+    );
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use streamflow_types::Codec;
 use super::avc::Configuration;
 use super::bits::Bytes;
 use super::{FlvError, VideoFormat, VideoTag};
+use crate::inspect::VideoCodec;
 
 /// Classic codec numbers. The second is a common extension for H.265.
 const AVC: u8 = 7;
@@ -19,25 +20,44 @@ const COMMAND: u8 = 5;
 const SEQUENCE_START: u8 = 0;
 const CODED_FRAMES: u8 = 1;
 const CODED_FRAMES_X: u8 = 3;
+const MPEG2_SEQUENCE_START: u8 = 5;
 const MULTITRACK: u8 = 6;
 const MODIFIER: u8 = 7;
 
 /// Modifiers in front of one packet; the specification defines one.
 const MAX_MODIFIERS: usize = 8;
 
-const ADVICE: &str = "H.264 or H.265";
+const ADVICE: &str = "H.264, H.265, VP9 or AV1";
+
+/// Largest configuration record of VP9 and AV1 taken; real ones have some dozen bytes.
+const MAX_RECORD_BYTES: usize = 4 * 1024;
+
+/// Version and flags that a `vpcC` box has in front, and some encoders leave out.
+const VPCC_VERSION: [u8; 4] = [1, 0, 0, 0];
+
+/// Bytes of a `vpcC` body behind them.
+const VPCC_BYTES: usize = 8;
 
 /// The video of one publisher, read tag by tag.
 #[derive(Debug, Default)]
 pub struct VideoTrack {
-    configuration: Option<Configuration>,
+    coding: Option<Coding>,
+}
+
+/// What is known of the pictures that follow.
+#[derive(Debug)]
+enum Coding {
+    /// H.264 or H.265.
+    Nals(Configuration),
+    /// Pictures need nothing added.
+    Plain(VideoCodec),
 }
 
 /// A tag body up to where the codec's own bytes begin.
 struct Head<'a> {
     frame_type: u8,
     packet_type: u8,
-    codec: Codec,
+    codec: VideoCodec,
     composition_ms: i32,
     body: &'a [u8],
 }
@@ -53,35 +73,71 @@ impl VideoTrack {
             return Ok(VideoTag::Nothing);
         }
         match head.packet_type {
-            SEQUENCE_START => {
-                let configuration = match head.codec {
-                    Codec::H265 => Configuration::parse_hevc(head.body)?,
-                    _ => Configuration::parse_avc(head.body)?,
-                };
-                let format = VideoFormat {
-                    codec: configuration.codec,
-                    parameter_sets: Shared::copy_from_slice(&configuration.parameter_sets),
-                };
-                self.configuration = Some(configuration);
-                Ok(VideoTag::Format(format))
-            }
-            CODED_FRAMES | CODED_FRAMES_X => {
-                let Some(configuration) = self.configuration.as_ref().filter(|configuration| {
-                    configuration.codec == head.codec && !head.body.is_empty()
-                }) else {
-                    return Ok(VideoTag::Nothing);
-                };
-                let (key, data) = configuration.annex_b(head.body, head.frame_type == KEY)?;
-                let composition_ms = head.composition_ms;
-                Ok(VideoTag::Picture {
-                    key,
-                    composition_ms,
-                    data: data.into(),
-                })
-            }
+            SEQUENCE_START => self.start(&head).map(VideoTag::Format),
+            CODED_FRAMES | CODED_FRAMES_X if !head.body.is_empty() => self.picture(&head),
+            MPEG2_SEQUENCE_START => Err(FlvError::Unsupported(
+                "a sequence start for transport streams".to_owned(),
+                "the usual sequence start",
+            )),
             _ => Ok(VideoTag::Nothing),
         }
     }
+
+    fn start(&mut self, head: &Head<'_>) -> Result<VideoFormat, FlvError> {
+        let (coding, parameter_sets) = match head.codec {
+            VideoCodec::Known(Codec::Vp9) => (Coding::Plain(head.codec), vpcc(head.body)?.into()),
+            VideoCodec::Av1 => (Coding::Plain(head.codec), av1c(head.body)?.into()),
+            codec => {
+                let configuration = match codec {
+                    VideoCodec::Known(Codec::H265) => Configuration::parse_hevc(head.body)?,
+                    _ => Configuration::parse_avc(head.body)?,
+                };
+                let sets = Shared::copy_from_slice(&configuration.parameter_sets);
+                (Coding::Nals(configuration), sets)
+            }
+        };
+        self.coding = Some(coding);
+        Ok(VideoFormat {
+            codec: head.codec,
+            parameter_sets,
+        })
+    }
+
+    fn picture(&self, head: &Head<'_>) -> Result<VideoTag, FlvError> {
+        let is_flagged = head.frame_type == KEY;
+        let (key, data) = match &self.coding {
+            Some(Coding::Nals(configuration))
+                if VideoCodec::Known(configuration.codec) == head.codec =>
+            {
+                configuration.annex_b(head.body, is_flagged)?
+            }
+            Some(Coding::Plain(codec)) if *codec == head.codec => (is_flagged, head.body.to_vec()),
+            _ => return Ok(VideoTag::Nothing),
+        };
+        Ok(VideoTag::Picture {
+            key,
+            composition_ms: head.composition_ms,
+            data: data.into(),
+        })
+    }
+}
+
+/// The body of a `vpcC` box, with the version in front that it has there.
+fn vpcc(record: &[u8]) -> Result<Vec<u8>, FlvError> {
+    let body = record.strip_prefix(&VPCC_VERSION).unwrap_or(record);
+    if body.len() < VPCC_BYTES || body.len() > MAX_RECORD_BYTES {
+        return Err(FlvError::Malformed("VP9 configuration record"));
+    }
+    Ok([&VPCC_VERSION, body].concat())
+}
+
+/// The body of an `av1C` box.
+fn av1c(record: &[u8]) -> Result<Vec<u8>, FlvError> {
+    // Marker and version share the first byte.
+    if record.len() < 4 || record.len() > MAX_RECORD_BYTES || record.first() != Some(&0x81) {
+        return Err(FlvError::Malformed("AV1 configuration record"));
+    }
+    Ok(record.to_vec())
 }
 
 /// The head of either form. `None` for a track that is not the first.
@@ -93,8 +149,8 @@ fn head(body: &[u8]) -> Result<Option<Head<'_>>, FlvError> {
         return four_cc_head(first, bytes);
     }
     let codec = match first & 0x0f {
-        AVC => Codec::H264,
-        HEVC => Codec::H265,
+        AVC => VideoCodec::Known(Codec::H264),
+        HEVC => VideoCodec::Known(Codec::H265),
         other => return Err(FlvError::Unsupported(classic_name(other), ADVICE)),
     };
     let frame_type = first >> 4;
@@ -140,8 +196,10 @@ fn four_cc_head(first: u8, mut bytes: Bytes<'_>) -> Result<Option<Head<'_>>, Flv
     };
     let is_multitrack = first & 0x0f == MULTITRACK;
     let codec = match &bytes.array().ok_or(SHORT)? {
-        b"avc1" => Codec::H264,
-        b"hvc1" => Codec::H265,
+        b"avc1" => VideoCodec::Known(Codec::H264),
+        b"hvc1" => VideoCodec::Known(Codec::H265),
+        b"vp09" => VideoCodec::Known(Codec::Vp9),
+        b"av01" => VideoCodec::Av1,
         other => {
             let name = String::from_utf8_lossy(other).into_owned();
             return Err(FlvError::Unsupported(name, ADVICE));
@@ -151,7 +209,10 @@ fn four_cc_head(first: u8, mut bytes: Bytes<'_>) -> Result<Option<Head<'_>>, Flv
         return Ok(None);
     }
     let composition_ms = match packet_type {
-        CODED_FRAMES => bytes.i24().ok_or(SHORT)?,
+        // The others show pictures in the order in which they come.
+        CODED_FRAMES if matches!(codec, VideoCodec::Known(Codec::H264 | Codec::H265)) => {
+            bytes.i24().ok_or(SHORT)?
+        }
         _ => 0,
     };
     Ok(Some(Head {
@@ -254,10 +315,66 @@ mod tests {
     #[test]
     fn other_codecs_are_named() {
         let mut track = VideoTrack::default();
-        for (body, name) in [(&b"\x90av01"[..], "av01"), (b"\x22", "Sorenson H.263")] {
+        for (body, name) in [(&b"\x90vp08"[..], "vp08"), (b"\x22", "Sorenson H.263")] {
             let refused = track.read(body);
             assert_eq!(refused, Err(FlvError::Unsupported(name.to_owned(), ADVICE)));
         }
+    }
+
+    #[test]
+    fn vp9_and_av1_come_out_as_they_are() {
+        let vpcc = [1, 0, 0, 0, 0, 31, 0x82, 2, 2, 2, 0, 0];
+        let av1c = [0x81, 0, 0x0c, 0, 0x0a];
+        for (four_cc, sent, kept) in [
+            (b"vp09", &vpcc[..], &vpcc[..]),
+            (b"vp09", &vpcc[4..], &vpcc),
+            (b"av01", &av1c, &av1c),
+        ] {
+            let mut track = VideoTrack::default();
+            let start = track.read(&[&b"\x90"[..], four_cc, sent].concat()).unwrap();
+            let VideoTag::Format(format) = start else {
+                panic!("{start:?}")
+            };
+            assert_eq!(format.parameter_sets, kept);
+            // No composition time stands in front of their pictures.
+            let picture = track.read(&[&b"\x91"[..], four_cc, b"abc"].concat());
+            let expected = VideoTag::Picture {
+                key: true,
+                composition_ms: 0,
+                data: Shared::from_static(b"abc"),
+            };
+            assert_eq!(picture, Ok(expected));
+            // A picture of another codec, or nothing at all.
+            for other in [
+                &b"\x91avc1\0\0\0\0\0\0\x01\x65"[..],
+                b"\x91vp09",
+                b"\x91av01",
+            ] {
+                assert_eq!(track.read(other), Ok(VideoTag::Nothing));
+            }
+        }
+    }
+
+    #[test]
+    fn records_that_are_none_are_malformed() {
+        for body in [
+            &b"\x90vp09\x01\0\0\0\0\x1f"[..],
+            b"\x90av01\x80\0\0\0",
+            b"\x90av01\x81",
+        ] {
+            let refused = VideoTrack::default().read(body);
+            assert!(
+                matches!(refused, Err(FlvError::Malformed(_))),
+                "{refused:?}"
+            );
+        }
+        let long = [&b"\x90av01\x81"[..], &[0; MAX_RECORD_BYTES]].concat();
+        assert!(VideoTrack::default().read(&long).is_err());
+        let transport = VideoTrack::default().read(b"\x95av01abc");
+        assert!(
+            matches!(transport, Err(FlvError::Unsupported(..))),
+            "{transport:?}"
+        );
     }
 
     #[test]

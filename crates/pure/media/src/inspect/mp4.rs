@@ -59,6 +59,7 @@ fn video_track(file: &[u8], track: &Track<'_>) -> Result<VideoInfo, InspectError
         }
         None => {
             describe_vp(&mut info, entry);
+            describe_av1(&mut info, entry);
             for sample in &track.samples {
                 bytes_of(file, sample)?;
                 info.frames
@@ -180,6 +181,25 @@ fn describe_vp(info: &mut VideoInfo, entry: &SampleEntry<'_>) {
     info.codec_string = Some(format!(
         "{name}.{profile:02}.{level:02}.{:02}",
         info.bit_depth
+    ));
+}
+
+/// And so does `av1C`.
+fn describe_av1(info: &mut VideoInfo, entry: &SampleEntry<'_>) {
+    let Coding::Av1(&[_, profile_level, flags, ..]) = entry.coding else {
+        return;
+    };
+    info.profile = profile_level >> 5;
+    info.level = profile_level & 0x1f;
+    info.bit_depth = match flags >> 5 & 3 {
+        0 | 1 => 8,
+        2 => 10,
+        _ => 12,
+    };
+    let tier = if flags & 0x80 == 0 { 'M' } else { 'H' };
+    info.codec_string = Some(format!(
+        "av01.{}.{:02}{tier}.{:02}",
+        info.profile, info.level, info.bit_depth
     ));
 }
 

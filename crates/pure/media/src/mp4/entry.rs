@@ -30,6 +30,8 @@ pub enum Coding<'a> {
     H265(&'a [u8]),
     /// The body of `vpcC`.
     Vp(&'a [u8]),
+    /// The body of `av1C`.
+    Av1(&'a [u8]),
     /// AAC by its configuration.
     Aac(AudioConfig),
     /// An object type of `esds`, of AAC where its configuration was left out.
@@ -72,6 +74,7 @@ impl<'a> SampleEntry<'a> {
                 b"avcC" => coding = Coding::H264(child.body),
                 b"hvcC" => coding = Coding::H265(child.body),
                 b"vpcC" => coding = Coding::Vp(child.body),
+                b"av1C" => coding = Coding::Av1(child.body),
                 b"esds" => coding = elementary(child.body).ok_or(wrong_length(child.kind))?,
                 _ => {}
             }

@@ -1,8 +1,11 @@
 //! The units of the segment being filled.
 
+use bytes::Bytes;
 use streamflow_types::Codec;
 
 use crate::flv::{AudioCodec, AudioFormat, VideoFormat};
+use crate::inspect::VideoCodec;
+use crate::mp4::write::{self, PictureCodec, Pictures, Sound};
 use crate::mpegts::mux::{AccessUnit, Audio, Video};
 use crate::mpegts::{Ticks, stream_type};
 
@@ -98,13 +101,36 @@ impl Tracks {
 
     pub(super) fn video(&self) -> Option<Video<'_>> {
         let stream_type = match self.video_format.as_ref()?.codec {
-            Codec::H265 => stream_type::H265,
+            VideoCodec::Known(Codec::H265) => stream_type::H265,
             _ => stream_type::H264,
         };
         Some(Video {
             stream_type,
             units: &self.pictures,
         })
+    }
+
+    /// The segment as an MP4 file, where its pictures are of a codec that transport streams do
+    /// not carry.
+    pub(super) fn mp4(&self) -> Option<Bytes> {
+        let format = self.video_format.as_ref()?;
+        let codec = match format.codec {
+            VideoCodec::Known(Codec::Vp9) => PictureCodec::Vp9,
+            VideoCodec::Av1 => PictureCodec::Av1,
+            _ => return None,
+        };
+        let pictures = Pictures {
+            codec,
+            record: &format.parameter_sets,
+            units: &self.pictures,
+        };
+        let sound = self.audio_format.map(|format| Sound {
+            is_aac: format.codec == AudioCodec::Aac,
+            rate: format.rate,
+            channels: format.channels,
+            units: &self.sound,
+        });
+        Some(write::segment(Some(pictures), sound))
     }
 
     pub(super) fn audio(&self) -> Option<Audio<'_>> {

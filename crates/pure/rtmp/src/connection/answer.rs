@@ -20,7 +20,7 @@ const WINDOW: u32 = 2_500_000;
 const DYNAMIC: u8 = 2;
 
 /// Codecs with a FourCC that are carried.
-const FOUR_CCS: [&str; 2] = ["avc1", "hvc1"];
+const FOUR_CCS: [&str; 4] = ["avc1", "hvc1", "vp09", "av01"];
 
 impl Connection {
     pub(super) fn answer_connect(&mut self, transaction: f64, names_codecs: bool) {

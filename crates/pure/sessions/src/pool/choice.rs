@@ -24,18 +24,12 @@ impl Pool {
     ) -> Option<Peer> {
         let flight = self.flights.get(&key)?;
         for tier in self.tiers() {
+            if is_first && let Some(peer) = self.staying_first(now, flight, tier, record) {
+                return Some(peer);
+            }
             let able = self.able(now, flight, tier, record);
-            let staying = if is_first {
-                self.staying(now, &able, 1, record)
-            } else {
-                None
-            };
-            let fresh = || {
-                let roomy = self.without_crowded(now, &able, is_first);
-                pick(&self.elsewhere(&roomy, flight), record, rng)
-            };
-            let chosen = staying
-                .or_else(fresh)
+            let roomy = self.without_crowded(now, &able, is_first);
+            let chosen = pick(&self.elsewhere(&roomy, flight), record, rng)
                 .or_else(|| self.staying(now, &able, 2, record))
                 .or_else(|| able.first().map(|offer| offer.peer.clone()));
             if chosen.is_some() {
@@ -83,6 +77,33 @@ impl Pool {
         None
     }
 
+    /// For a hedge when everybody good had the segment: somebody who sits out, then those that
+    /// failed it once more. Or one that hangs would keep it until its deadline while others stand
+    /// idle: the last few good ones are never ejected, however they do.
+    pub(super) fn choose_hedge_again(
+        &mut self,
+        now: Instant,
+        key: SegmentKey,
+        record: &Record,
+        rng: &mut dyn RngCore,
+    ) -> Option<Peer> {
+        let flight = self.flights.get(&key)?;
+        if self.has_untried(now, flight, record) {
+            return None;
+        }
+        let resting = self.last_resort(now, flight, record);
+        let flight = self.flights.get_mut(&key)?;
+        flight.starved = true;
+        if resting.is_some() {
+            return resting;
+        }
+        let running = &flight.running;
+        let is_running = |peer: &Peer| running.iter().any(|attempt| attempt.peer == *peer);
+        flight.tried.retain(is_running);
+        self.choose_hedge(now, key, record, rng)
+            .or_else(|| self.last_resort(now, self.flights.get(&key)?, record))
+    }
+
     /// Whether anybody is left who did not have this segment.
     pub(super) fn has_untried(&self, now: Instant, flight: &Flight, record: &Record) -> bool {
         self.tiers()
@@ -106,14 +127,34 @@ impl Pool {
     /// Peers of a tier that may have the segment and did not have it in this round.
     fn able(&self, now: Instant, flight: &Flight, tier: u8, record: &Record) -> Vec<&Offer> {
         let offers = self.offers.iter().flatten();
-        let able = offers.filter(|offer| {
-            offer.tier == tier
-                && record.standing(now, &offer.peer) == Standing::Good
-                && !self.skips.contains_key(&offer.peer)
-                && !flight.tried.contains(&offer.peer)
-                && !flight.barred.contains(&offer.peer)
-        });
+        let able = offers.filter(|o| o.tier == tier && self.is_able(now, flight, o, record));
         able.collect()
+    }
+
+    fn is_able(&self, now: Instant, flight: &Flight, offer: &Offer, record: &Record) -> bool {
+        !self.skips.contains_key(&offer.peer)
+            && !flight.tried.contains(&offer.peer)
+            && !flight.barred.contains(&offer.peer)
+            && record.standing(now, &offer.peer) == Standing::Good
+    }
+
+    /// The peer the stream is with, asked for before all others are looked at.
+    fn staying_first(
+        &self,
+        now: Instant,
+        flight: &Flight,
+        tier: u8,
+        record: &Record,
+    ) -> Option<Peer> {
+        let sticky = self.sticky.as_ref()?;
+        let offers = self.offers.iter().flatten();
+        let offer = offers
+            .filter(|offer| offer.tier == tier)
+            .find(|offer| offer.peer == *sticky)?;
+        let is_able = self.is_able(now, flight, offer, record);
+        is_able
+            .then(|| self.staying(now, &[offer], 1, record))
+            .flatten()
     }
 
     /// The peer the stream is with, while it keeps up.

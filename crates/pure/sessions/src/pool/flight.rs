@@ -56,6 +56,8 @@ pub(super) struct Flight {
     /// Not before this, while nothing runs.
     pub(super) retry_at: Option<Instant>,
     rounds: u32,
+    /// It takes long, and nobody was left who could have it too.
+    pub(super) starved: bool,
 }
 
 impl Flight {
@@ -77,6 +79,7 @@ impl Flight {
             base: now,
             retry_at: None,
             rounds: 0,
+            starved: false,
         }
     }
 
@@ -152,6 +155,7 @@ impl Flight {
     pub(super) fn next_round(&mut self, now: Instant) {
         let pause = FIRST_ROUND_PAUSE.saturating_mul(1 << self.rounds.min(8));
         self.rounds += 1;
+        self.starved = true;
         self.tried.clear();
         self.retry_at = Some(now + pause.min(LONGEST_ROUND_PAUSE));
     }

@@ -7,6 +7,7 @@ mod control;
 mod fallback;
 mod faults;
 mod media;
+mod media_servers;
 mod network;
 mod node;
 mod orchestrator;

@@ -1,0 +1,62 @@
+//! `cargo xtask bench`: what things cost, held against a limit. Each prints a table and, as its last
+//! line, the same as JSON; with `--goal` it fails where the limit is missed. Build with `--release`.
+
+mod select;
+mod transcode;
+
+use anyhow::bail;
+use clap::{Args, Subcommand};
+
+/// Which one, and whether its limit counts.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    bench: Bench,
+    /// Fail when the limit is missed.
+    #[arg(long, global = true)]
+    goal: bool,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// The choice of an orchestrator for a segment.
+    Select(select::Arguments),
+    /// A ladder of real segments, against the ffmpeg program.
+    Transcode(transcode::Arguments),
+}
+
+/// What was measured, in the unit its name says.
+struct Figure {
+    name: &'static str,
+    ours: f64,
+    limit: f64,
+    n: usize,
+    /// How far single measurements are from `ours`, as the bench says.
+    spread: f64,
+}
+
+/// Runs one.
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let figure = match &arguments.bench {
+        Bench::Select(arguments) => select::run(arguments)?,
+        Bench::Transcode(arguments) => transcode::run(arguments)?,
+    };
+    let Figure {
+        name,
+        ours,
+        limit,
+        n,
+        spread,
+    } = figure;
+    let ratio = ours / limit;
+    println!(
+        "{}",
+        serde_json::json!({
+            "name": name, "ours": ours, "limit": limit, "ratio": ratio, "n": n, "spread": spread
+        })
+    );
+    if arguments.goal && ratio > 1.0 {
+        bail!("{name} is {ours:.3}, the limit is {limit}");
+    }
+    Ok(())
+}

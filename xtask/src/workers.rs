@@ -1,0 +1,27 @@
+//! `cargo xtask workers`: what befalls worker processes, at full length.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+
+/// Runs the campaign of the worker's tests, optimised.
+pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
+    let status = Command::new(env!("CARGO"))
+        .args([
+            "test",
+            "--locked",
+            "--release",
+            "--package",
+            "streamflow-worker",
+        ])
+        .args(["--test", "campaign", "--", "--nocapture"])
+        .env("STREAMFLOW_CAMPAIGN", "full")
+        .current_dir(root)
+        .status()
+        .context("cargo could not be started")?;
+    if !status.success() {
+        bail!("a segment was lost or something grew, see above");
+    }
+    Ok(())
+}
