@@ -87,8 +87,8 @@ fn answer(line: &Line, job: Job) -> anyhow::Result<()> {
 
 /// Whether memory can still be had from the system.
 fn has_memory() -> bool {
-    /// A few pictures, and just more than the allocator may serve from what it kept.
-    const ASKED_BYTES: usize = 33 << 20;
+    /// A few large pictures, and more than the allocator serves from what it kept.
+    const ASKED_BYTES: usize = 64 << 20;
     Vec::<u8>::new().try_reserve_exact(ASKED_BYTES).is_ok()
 }
 
