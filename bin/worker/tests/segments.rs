@@ -60,7 +60,8 @@ async fn bytes_that_are_no_video_are_a_typed_failure() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_without_memory_costs_one_segment() {
     let mut config = config(1);
-    config.worker_memory_bytes = 400 << 20;
+    // Room for the libraries and a small segment, not for the large one.
+    config.worker_memory_bytes = 600 << 20;
     let pool = Pool::start(config).await.unwrap();
     let mut hungry = job(&clip(3840, 2160, 20), 0);
     hungry.work.profiles = vec![Profile::new("p", 3840, 2160, 8_000_000, FrameRate::SOURCE); 6];
