@@ -2,6 +2,7 @@
 //! speaks the real wire. The foreground process supervises; `status`, `kill` and `down` read what it
 //! wrote into its folder.
 
+mod chain;
 mod ladder;
 mod plan;
 mod ports;
@@ -11,10 +12,13 @@ mod status;
 mod supervise;
 mod up;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use streamflow_chain::development::MNEMONIC;
+use streamflow_devchain::Access;
 
 use crate::config::EngineTable;
 use crate::failure::Failure;
@@ -55,6 +59,30 @@ enum Action {
         /// Known and not offered: see `run`.
         #[arg(long, hide = true)]
         seed: Option<String>,
+    },
+    /// Start the embedded chain alone, with the protocol on it, and stay in front of it until Ctrl-C.
+    ///
+    /// It speaks JSON-RPC over HTTP and WebSocket, as wallets and `cast` expect it. Ten accounts hold
+    /// ether and LPT, rounds advance, and everything is kept in the data folder.
+    Chain {
+        /// Where it answers.
+        #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8545")]
+        rpc_addr: SocketAddr,
+        /// Between two blocks, for example 1s.
+        #[arg(long, value_name = "TIME", default_value = "1s", value_parser = crate::units::duration)]
+        block_time: Duration,
+        /// Blocks of a round.
+        #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u64).range(41..))]
+        round_length: u64,
+        /// The words that the accounts come from.
+        #[arg(long, value_name = "WORDS", default_value = MNEMONIC, hide_default_value = true)]
+        seed: String,
+        /// A host name that requests may carry, besides those of this machine; may be repeated.
+        #[arg(long, value_name = "NAME")]
+        allow_host: Vec<String>,
+        /// An origin of web pages that may call, besides this machine, or `*`; may be repeated.
+        #[arg(long, value_name = "ORIGIN")]
+        allow_origin: Vec<String>,
     },
     /// Stop the network that runs from this data folder.
     Down,
@@ -107,6 +135,28 @@ pub(crate) async fn run(
                 &folder,
             )
             .await
+        }
+        Action::Chain {
+            rpc_addr,
+            block_time,
+            round_length,
+            seed,
+            allow_host,
+            allow_origin,
+        } => {
+            let options = chain::Options {
+                listen: rpc_addr,
+                block_time,
+                round_length,
+                seed,
+                access: Access {
+                    hosts: allow_host,
+                    origins: allow_origin,
+                },
+                folder: data.join("chain"),
+                json: output.json,
+            };
+            chain::run(options).await
         }
         Action::Down => status::down(&folder, output).await,
         Action::Status { wait } => status::status(&folder, wait, output).await,

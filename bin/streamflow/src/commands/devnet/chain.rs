@@ -19,6 +19,7 @@ use streamflow_chain::deploy::{Deployment, Parameters, RecordFile, deploy};
 use streamflow_chain::development::{accounts, secret};
 use streamflow_chain::{Account, Call};
 use streamflow_devchain::{Access, BlockId, Chain, InProcess, Mining, Node, Settings, serve};
+use streamflow_runtime::signals::Signals;
 use streamflow_runtime::{Shutdown, SystemClock};
 use tokio::net::TcpListener;
 
@@ -44,8 +45,21 @@ pub(super) struct Options {
     pub(super) json: bool,
 }
 
-/// Runs the chain until `shutdown` drains.
-pub(super) async fn run(options: Options, shutdown: Shutdown) -> anyhow::Result<()> {
+/// How long connections may take to end.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Runs the chain until a signal.
+pub(super) async fn run(options: Options) -> anyhow::Result<()> {
+    let signals = Signals::catch()?;
+    let shutdown = Shutdown::new();
+    let work = serve_chain(options, shutdown.clone());
+    tokio::select! {
+        ended = work => ended,
+        _ = signals.drive(&shutdown, DRAIN) => Ok(()),
+    }
+}
+
+async fn serve_chain(options: Options, shutdown: Shutdown) -> anyhow::Result<()> {
     let signers = accounts(&options.seed, ACCOUNTS)?;
     let keys = signers.iter().map(secret).collect();
     let settings = Settings::with_keys(keys, whole(FUNDS))?;

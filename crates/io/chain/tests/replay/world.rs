@@ -1,6 +1,7 @@
 //! The deployed protocol with its actors, and what a step of a recording does to it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use alloy_dyn_abi::{DecodedEvent, DynSolValue, EventExt, FunctionExt, JsonAbiExt, Specifier};
 use alloy_json_abi::{Function, JsonAbi};
@@ -106,7 +107,7 @@ impl World {
             call["value"] = json!(value);
         }
         if let Some(wanted) = step["revert"].as_str() {
-            let answer = self.door.ask("eth_call", json!([call, "pending"])).await;
+            let answer = self.door.ask("eth_call", json!([call, "latest"])).await;
             return self.compare_revert(&answer, contract, wanted);
         }
         let sent = self.door.ask("eth_sendTransaction", json!([call])).await;
@@ -117,17 +118,33 @@ impl World {
                 self.reverted(error, contract)
             ));
         };
-        let receipt = self
-            .door
-            .ask("eth_getTransactionReceipt", json!([hash]))
-            .await;
-        let found = self.events(&receipt["result"]["logs"]);
+        let receipt = self.receipt(hash).await;
+        if receipt["status"] != "0x1" {
+            let answer = self.door.ask("eth_call", json!([call, "latest"])).await;
+            return Err(format!("reverted: {answer}"));
+        }
+        let found = self.events(&receipt["logs"]);
         let wanted = normal(&step["events"]);
         if found == wanted {
             Ok(())
         } else {
             Err(format!("events\n   {found}\nnot {wanted}"))
         }
+    }
+
+    /// The receipt, as soon as it is there.
+    async fn receipt(&self, hash: &str) -> Value {
+        for _ in 0..1_000 {
+            let answer = self
+                .door
+                .ask("eth_getTransactionReceipt", json!([hash]))
+                .await;
+            if !answer["result"].is_null() {
+                return answer["result"].clone();
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("{hash} is not mined");
     }
 
     async fn read(&self, read: &Value) -> Result<(), String> {
@@ -161,10 +178,10 @@ impl World {
     async fn must(&self, actor: &str, contract: &str, function: &str, arguments: &Value) {
         let call = self.call(actor, contract, function, arguments);
         let sent = self.door.ask("eth_sendTransaction", json!([call])).await;
-        assert!(
-            sent["result"].is_string(),
-            "{actor} {contract}.{function}: {sent}"
-        );
+        let hash = sent["result"].as_str();
+        let hash = hash.unwrap_or_else(|| panic!("{actor} {contract}.{function}: {sent}"));
+        let receipt = self.receipt(hash).await;
+        assert_eq!(receipt["status"], "0x1", "{actor} {contract}.{function}");
     }
 
     fn call(&self, actor: &str, contract: &str, function: &str, arguments: &Value) -> Value {
@@ -177,6 +194,9 @@ impl World {
             .collect();
         let input = function.abi_encode_input(&values).expect("arguments fit");
         json!({
+            // Given, for an estimate would be the least with which a batch succeeds: that of one
+            // whose tickets all fail.
+            "gas": "0x4c4b40",
             "from": self.names.address(actor),
             "to": self.names.address(&format!("@{contract}")),
             "input": hex::encode_prefixed(input),
@@ -196,7 +216,8 @@ impl World {
     async fn next_round(&self, initialize: bool) {
         let head = self.head().await;
         let start = (head / ROUND + 1) * ROUND;
-        self.door.ask("anvil_mine", json!([start - head])).await;
+        // The next transaction is in the first block of the round.
+        self.door.ask("anvil_mine", json!([start - 1 - head])).await;
         if initialize {
             let call = json!({
                 "from": self.names.address("@9"),
@@ -204,7 +225,9 @@ impl World {
                 "input": hex::encode_prefixed(RoundsManager::initializeRoundCall::SELECTOR),
             });
             let sent = self.door.ask("eth_sendTransaction", json!([call])).await;
-            assert!(sent["result"].is_string(), "initializeRound: {sent}");
+            let hash = sent["result"].as_str();
+            let hash = hash.unwrap_or_else(|| panic!("initializeRound: {sent}"));
+            self.receipt(hash).await;
         }
     }
 
