@@ -74,7 +74,12 @@ async fn serve_chain(options: Options, shutdown: Shutdown) -> anyhow::Result<()>
     node.set_mining(Mining::Every(options.block_time));
     announce::announce(address, &options, &signers, &deployment)?;
     let keeper = rounds::keep(&node, &deployment, &signers, options.block_time, &shutdown);
-    let served = serve(listener, node.clone(), options.access.clone(), shutdown.clone());
+    let served = serve(
+        listener,
+        node.clone(),
+        options.access.clone(),
+        shutdown.clone(),
+    );
     let (served, ()) = tokio::join!(served, keeper);
     served.context("the chain's door")
 }
@@ -111,14 +116,18 @@ async fn protocol(
 }
 
 async fn fund(deployer: &Account, token: Address, to: Address) -> anyhow::Result<()> {
-    let held = deployer.read(token, LivepeerToken::balanceOfCall { account: to }).await?;
+    let held = deployer
+        .read(token, LivepeerToken::balanceOfCall { account: to })
+        .await?;
     if !held.is_zero() {
         return Ok(());
     }
     let amount = whole(FUNDS);
     let call = Call {
         to: Some(token),
-        input: LivepeerToken::transferCall { to, amount }.abi_encode().into(),
+        input: LivepeerToken::transferCall { to, amount }
+            .abi_encode()
+            .into(),
         value: U256::ZERO,
     };
     deployer.send("transfer LPT", call).await?;

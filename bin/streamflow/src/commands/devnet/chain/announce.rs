@@ -18,9 +18,9 @@ pub(super) fn announce(
     let url = format!("http://{address}");
     let file = options.folder.join(ADDRESSES);
     if options.json {
-        let accounts = signers.iter().map(|signer| {
-            json!({"address": signer.address().to_string(), "key": secret(signer)})
-        });
+        let accounts = signers
+            .iter()
+            .map(|signer| json!({"address": signer.address().to_string(), "key": secret(signer)}));
         let contracts = deployment.contracts.iter();
         let contracts = contracts.map(|(name, address)| (name.clone(), json!(address.to_string())));
         let data = json!({
@@ -34,9 +34,14 @@ pub(super) fn announce(
         println!("{}", json!({"ok": true, "data": data, "warnings": []}));
         return Ok(());
     }
-    println!("chain {} answers at {url} (also ws://{address})", deployment.chain_id);
+    println!(
+        "chain {} answers at {url} (also ws://{address})",
+        deployment.chain_id
+    );
     println!();
-    println!("accounts, each with {FUNDS} ETH and LPT; the keys are public, use them nowhere else:");
+    println!(
+        "accounts, each with {FUNDS} ETH and LPT; the keys are public, use them nowhere else:"
+    );
     for (place, signer) in signers.iter().enumerate() {
         println!("  {place}  {}  {}", signer.address(), secret(signer));
     }
