@@ -36,7 +36,7 @@ function source(path) {
     const file = join(folder, path);
     if (existsSync(file)) return { contents: readFileSync(file, 'utf8') };
   }
-  return { error: `${path} is not there; run npm ci` };
+  return { error: `${path} is not there; run npm install --no-save` };
 }
 
 function compile() {
