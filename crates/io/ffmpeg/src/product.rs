@@ -11,6 +11,8 @@ pub struct Product {
     pub decoded_frames: u64,
     /// Width × height summed over them.
     pub decoded_pixels: Pixels,
+    /// Of the pictures, those a graphics card decoded.
+    pub frames_on_card: u64,
     /// One for each profile asked for, in that order.
     pub renditions: Vec<Rendition>,
     /// Where the time went.
