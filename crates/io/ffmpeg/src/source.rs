@@ -36,6 +36,8 @@ pub(crate) struct Decoded {
     pub(crate) pixels: Pixels,
     /// Of the pictures, those that came from a card.
     pub(crate) on_card: u64,
+    /// What the card had free while all was open.
+    pub(crate) card_free: Option<u64>,
     pub(crate) stages: StageTimes,
 }
 
@@ -55,6 +57,7 @@ pub(crate) struct Video {
     pub(crate) info: StreamInfo,
     /// None when packets are passed on as they are.
     decoder: Option<Decoder>,
+    card: Option<Card>,
     times: FrameTimes,
     plan: Option<Arc<SizePlan>>,
     resizes: u32,
@@ -108,6 +111,7 @@ impl Video {
             .map_or(rational(1, 30), |rate| rational(rate.den, rate.num));
         Ok(Self {
             decoder,
+            card: card.cloned(),
             times: FrameTimes::new(
                 rescale(1, step, info.time_base),
                 rescale(1, rational(1, 1), info.time_base),
@@ -170,6 +174,8 @@ impl Source<'_, '_> {
                 give_all(self.feeds, turn, || Item::Sound(Arc::clone(&packet)))?;
             }
         }
+        let card = self.video.as_ref().and_then(|video| video.card.as_ref());
+        let card_free = card.and_then(|card| card.free_bytes().ok());
         for feed in self.feeds {
             feed.end();
         }
@@ -177,6 +183,7 @@ impl Source<'_, '_> {
         let mut decoded = self
             .video
             .map_or_else(Decoded::default, |video| video.decoded);
+        decoded.card_free = card_free;
         decoded.stages = stages;
         Ok(decoded)
     }

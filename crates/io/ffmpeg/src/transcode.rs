@@ -237,6 +237,7 @@ impl<'bytes> Job<'bytes> {
             decoded_frames: decoded.frames,
             decoded_pixels: decoded.pixels,
             frames_on_card: decoded.on_card,
+            card_free_bytes: decoded.card_free,
             renditions,
             stages,
         })

@@ -45,6 +45,7 @@ pub(crate) fn work() {
         active: Layer::ALL.to_vec(),
         missing: Vec::new(),
         capabilities: vec![0, 1],
+        device: None,
     }));
     channel.send(&hello.encode(0).unwrap(), None).unwrap();
     let signals = Arc::new(Signals::default());

@@ -125,6 +125,7 @@ mod tests {
             active: Layer::ALL.to_vec(),
             missing: Vec::new(),
             capabilities: Vec::new(),
+            device: None,
         };
         assert!(judge(&hello, &config).is_ok());
         hello.active.retain(|layer| *layer != Layer::UserNamespace);
