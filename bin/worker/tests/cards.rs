@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "test helpers beside the tests")]
 
+#[allow(dead_code, reason = "other tests use the rest")]
 #[path = "support/pool.rs"]
 mod pool;
 
