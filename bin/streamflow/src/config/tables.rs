@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use streamflow_engine::Devices;
 use streamflow_runtime::telemetry::LogFormat;
 use url::Url;
 
@@ -92,6 +93,10 @@ table! {
     EngineTable "engine" {
         /// The worker program. Default: streamflow-worker beside this program.
         More worker: Option<PathBuf>;
+        /// What to work on: cpu, nvidia:0,1, all cards, or auto for the cards the system shows.
+        Common device: Devices = "auto";
+        /// Memory of each card left to others.
+        More device_reserve: Bytes = "256 MiB";
         /// Cores to use. Default: all.
         More cores: Option<u32>;
         /// Encoder preset, from ultrafast to slow.
@@ -193,8 +198,6 @@ table! {
         Common orch: Option<String>;
         /// The orchestrator's secret, in a file only its owner may read.
         Common secret_file: Option<PathBuf>;
-        /// What to work on; this build works on the processor.
-        Common device: String = "cpu";
         /// Sessions at once: a number, or auto for what this machine carries.
         Common capacity: MaxSessions = "auto";
         /// Control API and metrics.

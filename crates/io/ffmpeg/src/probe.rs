@@ -162,7 +162,9 @@ fn paint(frame: &mut av::Frame, number: i64) {
     for plane in 0..3 {
         if let Some((samples, stride)) = frame.plane_mut(plane) {
             for (place, sample) in samples.iter_mut().enumerate() {
-                let shifted = place % stride + place / stride + 5 * number as usize;
+                // Each plane its own, so that none can stand for another.
+                let start = 5 * number as usize + 50 * plane;
+                let shifted = place % stride + place / stride + start;
                 *sample = 40 + (shifted % 160) as u8;
             }
         }

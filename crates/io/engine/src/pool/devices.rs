@@ -53,10 +53,11 @@ impl DevicesConfig {
 
     /// The cards to try. One asked for by number is tried even where the system shows none, so that
     /// the reason is told.
-    pub(super) fn cards(&self) -> Vec<Found> {
+    pub fn cards(&self) -> Vec<Found> {
         let found = find(&self.root);
         let numbers = match &self.devices {
             Devices::Processor => return Vec::new(),
+            Devices::Auto => return found,
             // The first is tried all the same: the system may show cards in a way of its own.
             Devices::All if found.is_empty() => [0].into(),
             Devices::All => return found,

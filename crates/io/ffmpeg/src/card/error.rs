@@ -52,6 +52,14 @@ pub enum CardError {
         /// Pictures in all.
         decoded: u64,
     },
+    /// The clip came out as other pictures than the processor makes of it.
+    #[error("plane {plane} of a test clip is {mean} of 255 away from what the processor makes")]
+    WrongPicture {
+        /// Which: brightness first.
+        plane: usize,
+        /// Mean distance of samples.
+        mean: u64,
+    },
     /// The clip came out with other pixel counts than went in.
     #[error("a test clip of {expected} pixels came out as {found}")]
     WrongPixels {
@@ -74,6 +82,7 @@ impl CardError {
             Self::Encoder { .. } => "encoder",
             Self::Failed(_) => "test-clip",
             Self::NotDecoded { .. } => "decoder",
+            Self::WrongPicture { .. } => "picture",
             Self::WrongPixels { .. } => "count",
         }
     }

@@ -95,7 +95,7 @@ impl Fleet {
             let _ = timeout_at(deadline, device.state.wait_for(tried)).await;
         }
         let up: Vec<DeviceFacts> = devices.iter().filter_map(|d| Some(d.facts()?.1)).collect();
-        if up.is_empty() {
+        if up.is_empty() && !devices.is_empty() {
             tracing::warn!(
                 wanted = %config.devices, tried = devices.len(),
                 "no card can be used: everything is done by the processor"
@@ -125,6 +125,9 @@ impl Fleet {
     /// How many sessions to announce while all cards work that work now.
     pub fn set_capacity(&self, sessions: u32) {
         self.capacity.store(sessions, Ordering::Relaxed);
+        if self.usable() == 0 {
+            self.pool.set_capacity(sessions);
+        }
     }
 
     /// Every card that was wanted and its state.

@@ -6,11 +6,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use streamflow_runtime::Readiness;
 
-/// The cards that worked once, and why one does not now. Clones share it.
+use crate::protocol::DeviceFacts;
+
+/// How each card is, and whether it worked once. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Health {
     readiness: Readiness,
-    cards: Arc<Mutex<BTreeMap<String, Option<String>>>>,
+    cards: Arc<Mutex<BTreeMap<String, Card>>>,
+}
+
+#[derive(Debug, Default)]
+struct Card {
+    worked: bool,
+    works: bool,
+    text: String,
 }
 
 impl Health {
@@ -22,38 +31,43 @@ impl Health {
     }
 
     /// A card takes work.
-    pub(super) fn up(&self, name: &str) {
-        self.change(|cards| {
-            cards.insert(name.to_owned(), None);
+    pub(super) fn up(&self, name: &str, facts: &DeviceFacts) {
+        let encoding = match facts.encodes() {
+            true => "encodes itself",
+            false => "the processor encodes",
+        };
+        let text = format!("{}, CUDA {}, {encoding}", facts.name, facts.cuda);
+        self.change(name, |card| {
+            *card = Card {
+                worked: true,
+                works: true,
+                text,
+            };
         });
     }
 
     /// A card does not, for this reason.
     pub(super) fn down(&self, name: &str, reason: &str) {
-        self.change(|cards| {
-            if let Some(known) = cards.get_mut(name) {
-                *known = Some(reason.to_owned());
-            }
+        self.change(name, |card| {
+            card.works = false;
+            card.text = format!("not used: {reason}");
         });
     }
 
     /// The node is not ready while all it counted on are gone.
-    fn change(&self, change: impl FnOnce(&mut BTreeMap<String, Option<String>>)) {
+    fn change(&self, name: &str, change: impl FnOnce(&mut Card)) {
         let mut cards = self.cards.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut cards);
-        let lost: Vec<_> = cards
+        change(cards.entry(name.to_owned()).or_default());
+        let texts: Vec<_> = cards
             .iter()
-            .filter_map(|(name, lost)| Some(format!("{name}: {}", lost.as_ref()?)))
+            .map(|(name, card)| format!("{name} {}", card.text))
             .collect();
-        let ready = cards.is_empty() || lost.len() < cards.len();
-        self.readiness.require(
-            ready,
-            "gpu-lost",
-            format!(
-                "no card is left; the processor does what it can ({})",
-                lost.join("; ")
-            ),
-        );
+        let texts = texts.join("; ");
+        let lost = cards.values().any(|card| card.worked);
+        let ready = !lost || cards.values().any(|card| card.works);
+        let message = format!("no card is left, the processor does what it can: {texts}");
+        self.readiness.require(ready, "gpu-lost", message);
+        self.readiness.note("cards", texts);
     }
 }
 
@@ -67,8 +81,19 @@ mod tests {
         let health = Health::new(readiness.clone());
         health.down("nvidia:9", "never worked");
         assert!(readiness.is_ready());
-        health.up("nvidia:0");
-        health.up("nvidia:1");
+        let facts = DeviceFacts {
+            name: "card".to_owned(),
+            uuid: String::new(),
+            cuda: "12.4".to_owned(),
+            capability: String::new(),
+            memory_bytes: 1,
+            free_bytes: 1,
+            encoders: Vec::new(),
+            no_encoder: None,
+            encoder_limit: None,
+        };
+        health.up("nvidia:0", &facts);
+        health.up("nvidia:1", &facts);
         health.down("nvidia:0", "fell off the bus");
         assert!(readiness.is_ready());
         health.down("nvidia:1", "too hot");
@@ -78,7 +103,17 @@ mod tests {
             reasons[0].message.contains("fell off the bus"),
             "{reasons:?}"
         );
-        health.up("nvidia:1");
+        health.up("nvidia:1", &facts);
         assert!(readiness.is_ready());
+        let note = readiness.notes().remove(0);
+        assert_eq!(note.code, "cards");
+        assert!(
+            note.message.contains("nvidia:1 card, CUDA 12.4"),
+            "{note:?}"
+        );
+        assert!(
+            note.message.contains("nvidia:0 not used: fell off"),
+            "{note:?}"
+        );
     }
 }

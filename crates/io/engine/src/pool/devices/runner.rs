@@ -227,7 +227,7 @@ impl Runner {
         self.counts.show(ledger.as_ref(), &facts);
         drop(ledger);
         self.counts.up.set(1.0);
-        self.health.up(&self.name);
+        self.health.up(&self.name, &facts);
         self.state.send_replace(DeviceState::Up(generation, facts));
     }
 

@@ -7,10 +7,12 @@ use std::str::FromStr;
 /// Which devices to work on. The processor always takes what the others cannot.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum Devices {
-    /// The processor alone.
+    /// Every card the system shows, if it shows any.
     #[default]
+    Auto,
+    /// The processor alone.
     Processor,
-    /// Every card there is.
+    /// Every card there is, and there should be one.
     All,
     /// These cards.
     Nvidia(BTreeSet<u32>),
@@ -18,7 +20,9 @@ pub enum Devices {
 
 /// No device goes by this text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no device is called {0:?}; there are cpu, nvidia:0,1 with the cards' numbers, and all")]
+#[error(
+    "no device is called {0:?}; there are auto, cpu, nvidia:0,1 with the cards' numbers, and all"
+)]
 pub struct ParseDevicesError(String);
 
 /// The highest number a card may be given by.
@@ -30,6 +34,7 @@ impl FromStr for Devices {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let refused = || ParseDevicesError(text.to_owned());
         match text {
+            "auto" => return Ok(Self::Auto),
             "cpu" => return Ok(Self::Processor),
             "all" | "nvidia" | "nvidia:all" => return Ok(Self::All),
             _ => {}
@@ -52,6 +57,7 @@ impl FromStr for Devices {
 impl fmt::Display for Devices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Auto => f.write_str("auto"),
             Self::Processor => f.write_str("cpu"),
             Self::All => f.write_str("all"),
             Self::Nvidia(numbers) => {
@@ -69,6 +75,7 @@ mod tests {
     #[test]
     fn devices_are_named_as_the_guide_says() {
         let read = |text: &str| text.parse::<Devices>();
+        assert_eq!(read("auto"), Ok(Devices::default()));
         assert_eq!(read("cpu"), Ok(Devices::Processor));
         assert_eq!(read("all"), Ok(Devices::All));
         assert_eq!(read("nvidia"), Ok(Devices::All));
