@@ -94,7 +94,7 @@ table! {
         /// The worker program. Default: streamflow-worker beside this program.
         More worker: Option<PathBuf>;
         /// What to work on: cpu, nvidia:0,1, all cards, or auto for the cards the system shows.
-        Common device: Devices = "auto";
+        More device: Devices = "auto";
         /// Memory of each card left to others.
         More device_reserve: Bytes = "256 MiB";
         /// Cores to use. Default: all.

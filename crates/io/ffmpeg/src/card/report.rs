@@ -183,6 +183,7 @@ mod tests {
 
     #[test]
     fn two_encodes_of_one_source_are_near_and_other_pictures_far() {
+        crate::av::quiet();
         let model = made("veryfast", false);
         compare(&made("ultrafast", false), &model).unwrap();
         // Read row by row as if it were of the other size, it is another picture.
