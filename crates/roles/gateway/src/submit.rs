@@ -310,7 +310,7 @@ async fn post(
     let answer = body::read(answer, MAX_RESULT_BYTES, 0, deadline).await?;
     let answer = SegmentAnswer::decode(&answer)?;
     if let Some(info) = &answer.info
-        && let Ok(now) = session::of_message(&session.asked_at, info)
+        && let Ok(now) = session::of_message(&session.asked_at, info, means.clients.reach())
     {
         let peer = session.peer.clone();
         *session = Session { peer, ..now };

@@ -22,6 +22,7 @@ use tonic::service::Routes;
 use url::Url;
 
 use crate::config::{Config, Deps, RunError};
+use crate::gatekeeper::Gatekeeper;
 use crate::info::OrchestratorService;
 use crate::meters::Meters;
 use crate::renditions::{Renditions, serve_rendition};
@@ -53,6 +54,13 @@ pub async fn run(config: Config, deps: Deps, shutdown: Shutdown) -> Result<(), R
     let control = deps.control.clone();
     let (listener, tls, limits) = (deps.listener, deps.tls, deps.limits);
     let clients = Clients::new(&deps.peers)?;
+    let gatekeeper = match &config.auth_webhook {
+        Some(url) => Some(Gatekeeper::new(
+            url.clone(),
+            streamflow_rpc::client::webhooks()?,
+        )),
+        None => None,
+    };
     let tokens = secrets::load_or_create(&config.data_dir, &mut StdRng::from_os_rng())?;
     let renditions = Arc::new(Renditions::new(config.rendition_budget_bytes));
     let owner = match deps.identity.address() {
@@ -70,6 +78,7 @@ pub async fn run(config: Config, deps: Deps, shutdown: Shutdown) -> Result<(), R
             config.source_budget_bytes / BYTES_PER_PERMIT,
         )),
         identity: deps.identity,
+        gatekeeper,
         payments: deps.payments,
         tokens,
         sessions: Sessions::default(),
