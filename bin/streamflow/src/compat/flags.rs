@@ -335,7 +335,9 @@ fn auth_webhook(value: &str, verb: &Verb) -> Outcome {
     match verb {
         Verb::Gateway => one("gateway.auth_webhook", value.to_owned()),
         Verb::Orchestrator => one("orchestrator.auth_webhook", value.to_owned()),
-        _ => Ok(Translation::NoEffect("it is for gateways and orchestrators")),
+        _ => Ok(Translation::NoEffect(
+            "it is for gateways and orchestrators",
+        )),
     }
 }
 
