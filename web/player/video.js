@@ -24,6 +24,7 @@ export class LiveVideo extends EventTarget {
     this.movedAt = Date.now();
     this.lastTime = -1;
     this.mediaFailures = 0;
+    this.grownTo = '';
     video.addEventListener('playing', () => this.well());
     setInterval(() => this.look(), LOOK_MS);
     this.load();
@@ -135,6 +136,19 @@ export class LiveVideo extends EventTarget {
     }));
     this.apply();
     this.dispatchEvent(new Event('levels'));
+  }
+
+  /**
+   * The variants there are by now. A playlist of variants is read once: when one has come since, it is
+   * read anew, once for each new set.
+   */
+  offered(names) {
+    if (!this.hls || this.levels.length === 0 || this.timer) return;
+    const missing = names.filter((name) => !this.levels.some((level) => level.name === name));
+    const set = names.join();
+    if (missing.length === 0 || set === this.grownTo) return;
+    this.grownTo = set;
+    this.load();
   }
 
   /** `auto`, or the name of a variant. */

@@ -117,6 +117,22 @@ impl Clients {
     }
 }
 
+/// An error with its causes, in at most 300 characters: clients put the interesting part last.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        // Many errors repeat the one below them.
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text.chars().take(300).collect()
+}
+
 fn builder(policy: &PeerPolicy, alpn: &[&[u8]]) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .tls_backend_preconfigured(policy.client_config(alpn))

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use streamflow_rpc::client::with_causes;
 use streamflow_rpc::{Clients, Reach};
 use streamflow_sessions::Peer;
 use streamflow_wire::capability::Capabilities;
@@ -125,7 +126,7 @@ impl Asker {
             Err(status) if status.message().contains(refusal::CAPPED_MARK) => {
                 Err(OfferError::Capped)
             }
-            Err(status) => Err(OfferError::Refused(short(status.message(), status.code()))),
+            Err(status) => Err(OfferError::Refused(reason(&status))),
         }
     }
 
@@ -173,10 +174,14 @@ pub(crate) fn of_message(
     })
 }
 
-/// A peer's text, short enough for a log line.
-fn short(text: &str, code: tonic::Code) -> String {
+/// Why an orchestrator could not be asked, or what it said, short enough for a log line.
+fn reason(status: &tonic::Status) -> String {
+    if let Some(cause) = std::error::Error::source(status) {
+        return with_causes(cause);
+    }
+    let text = status.message();
     if text.is_empty() {
-        return format!("{code:?}");
+        return format!("{:?}", status.code());
     }
     text.chars().take(200).collect()
 }

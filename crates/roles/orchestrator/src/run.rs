@@ -7,6 +7,7 @@ use axum::Router;
 use axum::routing::{any, get};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use streamflow_rpc::client::with_causes;
 use streamflow_rpc::{Clients, one_port, serve};
 use streamflow_runtime::{Readiness, Shutdown};
 use streamflow_types::Address;
@@ -209,10 +210,14 @@ async fn ping(clients: &Clients, service: &Url, value: &[u8; 32]) -> Result<Vec<
     let request = PingPong {
         value: value.to_vec().into(),
     };
-    let answer = client
-        .ping(request)
-        .await
-        .map_err(|status| status.to_string())?;
+    let answer =
+        client
+            .ping(request)
+            .await
+            .map_err(|status| match std::error::Error::source(&status) {
+                Some(cause) => with_causes(cause),
+                None => status.message().to_owned(),
+            })?;
     Ok(answer.into_inner().value.to_vec())
 }
 
