@@ -43,7 +43,7 @@ export class LiveVideo extends EventTarget {
 
   loadWithHls() {
     const { Events, ErrorTypes } = window.Hls;
-    const hls = new window.Hls({ backBufferLength: 30, liveSyncDurationCount: 3, maxLiveSyncPlaybackRate: 1.05 });
+    const hls = new window.Hls({ backBufferLength: 30, liveSyncDurationCount: 3, maxLiveSyncPlaybackRate: 1.05, xhrSetup: freshPlaylists });
     this.hls = hls;
     hls.on(Events.MANIFEST_PARSED, () => {
       this.takeLevels();
@@ -192,6 +192,12 @@ export class LiveVideo extends EventTarget {
     if (this.edge != null) this.video.currentTime = this.edge;
     this.video.play().catch(() => {});
   }
+}
+
+/** Caches may keep what the gateway serves for a while. A playlist of something live is asked for anew. */
+function freshPlaylists(request, url) {
+  request.open('GET', url, true);
+  if (new URL(url, location.href).pathname.endsWith('.m3u8')) request.setRequestHeader('Cache-Control', 'no-cache');
 }
 
 /** `480p` of `…/stream/demo/480p.m3u8`. */
