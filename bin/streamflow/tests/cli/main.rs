@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod compatibility;
+mod deploy;
 mod doctor;
 mod fake_node;
 mod pages;
