@@ -129,7 +129,7 @@ mod tests {
         ] {
             assert!(page.contains(heading), "{heading}");
         }
-        for hidden in ["--misbehave", "`--max-face-value", "--pilot", "--seed"] {
+        for hidden in ["--misbehave", "`--max-face-value", "--pilot"] {
             assert!(!page.contains(hidden), "{hidden}");
         }
         assert!(page.contains("| `--drain-time TIME` |"), "{page}");

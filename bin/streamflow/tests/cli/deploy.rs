@@ -1,10 +1,11 @@
 //! `deploy` against a chain that runs as a process of its own.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
 use serde_json::Value;
 
+use crate::chain::Chain;
 use crate::program::{Home, Ran};
 
 /// Keys that every development chain knows: of its first account, and of its second.
@@ -18,43 +19,9 @@ const PASSWORD: &str = "swordfish";
 /// Who holds the second key.
 const DEPLOYER: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 
-/// `devnet chain` in a folder of its own.
-struct Chain {
-    process: Child,
-    rpc: String,
-    _home: Home,
-}
-
-impl Drop for Chain {
-    fn drop(&mut self) {
-        // It may be gone already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Chain {
-    fn start() -> Self {
-        let home = Home::new();
-        let arguments = ["devnet", "chain", "--json", "--rpc-addr", "127.0.0.1:0"];
-        let mut command = home.command(&arguments);
-        command.args(["--block-time", "10ms"]);
-        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        let out = process.stdout.as_mut().unwrap();
-        BufReader::new(out).read_line(&mut line).unwrap();
-        let started: Value = serde_json::from_str(&line).unwrap();
-        Self {
-            process,
-            rpc: started["data"]["rpc"].as_str().unwrap().to_owned(),
-            _home: home,
-        }
-    }
-}
-
 fn deploy(home: &Home, chain: &Chain, more: &[&str]) -> Ran {
     let key = home.file("key", SECOND, 0o600);
-    let mut arguments = vec!["deploy", "--rpc", &chain.rpc, "--key-file", &key];
+    let mut arguments = vec!["deploy", "--rpc", chain.rpc(), "--key-file", &key];
     arguments.extend(["--preset", "devnet", "--json"]);
     arguments.extend(more);
     home.run(&arguments)
@@ -62,7 +29,7 @@ fn deploy(home: &Home, chain: &Chain, more: &[&str]) -> Ran {
 
 #[test]
 fn a_plan_sends_nothing_and_what_it_says_comes_true() {
-    let (chain, home) = (Chain::start(), Home::new());
+    let (chain, home) = (Chain::start(&Home::new()), Home::new());
     let planned = deploy(&home, &chain, &[]);
     assert_eq!(planned.code, 0, "{planned:?}");
     let plan = planned.json()["data"].clone();
@@ -112,7 +79,7 @@ fn a_plan_sends_nothing_and_what_it_says_comes_true() {
     assert_eq!(again["contracts"], done["contracts"]);
 
     // Another chain of the same number is noticed.
-    let other = Chain::start();
+    let other = Chain::start(&Home::new());
     let refused = deploy(&home, &other, &["--yes"]);
     assert_eq!(
         (refused.code, refused.failure_code().as_str()),
@@ -123,9 +90,9 @@ fn a_plan_sends_nothing_and_what_it_says_comes_true() {
 
 #[test]
 fn a_deployment_that_was_killed_goes_on_where_it_stopped() {
-    let (chain, home) = (Chain::start(), Home::new());
+    let (chain, home) = (Chain::start(&Home::new()), Home::new());
     let key = home.file("key", SECOND, 0o600);
-    let arguments = ["deploy", "--rpc", &chain.rpc, "--key-file", &key, "--yes"];
+    let arguments = ["deploy", "--rpc", chain.rpc(), "--key-file", &key, "--yes"];
     let mut command = home.command(&arguments);
     command.args(["--preset", "devnet"]).stdout(Stdio::null());
     let mut process = command.stderr(Stdio::piped()).spawn().unwrap();
@@ -173,7 +140,7 @@ fn a_deployment_that_was_killed_goes_on_where_it_stopped() {
 
 #[test]
 fn what_is_wrong_is_named_with_the_fix() {
-    let (chain, home) = (Chain::start(), Home::new());
+    let (chain, home) = (Chain::start(&Home::new()), Home::new());
     let key = home.file("key", FIRST, 0o600);
     let open = home.file("open", FIRST, 0o644);
     let half = home.file("half", "0xac0974", 0o600);
@@ -185,7 +152,7 @@ fn what_is_wrong_is_named_with_the_fix() {
         "token = \"0x00000000000000000000000000000000000000aa\"\n",
         0o644,
     );
-    let rpc = chain.rpc.as_str();
+    let rpc = chain.rpc();
     // The line, the exit code, the error's code, and what the message or hint has to say.
     let cases: &[(&[&str], i32, &str, &str)] = &[
         (&["--rpc", rpc], 2, "key-file", "--key-file FILE"),
@@ -332,7 +299,7 @@ fn what_is_wrong_is_named_with_the_fix() {
 
 #[test]
 fn parameters_print_as_the_file_that_is_read() {
-    let (chain, home) = (Chain::start(), Home::new());
+    let (chain, home) = (Chain::start(&Home::new()), Home::new());
     let printed = home.run(&["deploy", "--print-params", "--preset", "devnet"]);
     assert_eq!(printed.code, 0, "{printed:?}");
     let changed = printed
