@@ -30,8 +30,8 @@ pub(crate) fn json(facts: &Facts, signers: &[PrivateKeySigner], deployment: &Dep
 pub(crate) fn text(facts: &Facts, signers: &[PrivateKeySigner], deployment: &Deployment) -> String {
     let rpc = &facts.rpc;
     let mut text = format!(
-        "chain {} answers at {rpc} (also {})\n\naccounts, each with {FUNDS} ETH and LPT; the keys \
-         are public, use them nowhere else:\n",
+        "chain {} answers at {rpc} (also {})\n\naccounts with {FUNDS} ETH and LPT; the first owns the \
+         contracts and has more LPT. The keys are public, use them nowhere else:\n",
         deployment.chain_id,
         rpc.replacen("http", "ws", 1)
     );
