@@ -11,6 +11,7 @@ pub(crate) use page::command_reference;
 
 use clap::{ArgMatches, FromArgMatches};
 
+use crate::commands::deploy::DeployArgs;
 use crate::commands::devnet::DevnetArgs;
 use crate::commands::doctor::DoctorArgs;
 use crate::compat;
@@ -41,6 +42,7 @@ pub(crate) enum Verb {
     Orchestrator,
     Transcoder,
     Devnet(DevnetArgs),
+    Deploy(Box<DeployArgs>),
     Status {
         watch: bool,
     },
@@ -170,11 +172,11 @@ fn answer(error: clap::Error, arguments: &[String]) -> ReadError {
     }
     if error.use_stderr() && json {
         let text = error.to_string();
-        let message = text
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .trim_start_matches("error: ");
+        // The first paragraph: what is missing stands in lines of its own.
+        let lines = text.lines().map(str::trim);
+        let message: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
+        let message = message.join(" ");
+        let message = message.trim_start_matches("error: ");
         let failure = Failure::usage("usage", message).hint("see streamflow --help");
         return ReadError::Failure {
             failure,
@@ -259,6 +261,10 @@ fn verb(name: &str, matches: &ArgMatches) -> Result<Verb, Failure> {
             DevnetArgs::from_arg_matches(matches)
                 .map_err(|error| Failure::usage("usage", error))?,
         ),
+        "deploy" => Verb::Deploy(Box::new(
+            DeployArgs::from_arg_matches(matches)
+                .map_err(|error| Failure::usage("usage", error))?,
+        )),
         "doctor" => Verb::Doctor {
             arguments: DoctorArgs::from_arg_matches(matches)
                 .map_err(|error| Failure::usage("usage", error))?,

@@ -1,6 +1,7 @@
 //! One file for each verb.
 
 mod call;
+pub(crate) mod deploy;
 pub(crate) mod devnet;
 pub(crate) mod doctor;
 mod orchestrators;
@@ -49,6 +50,7 @@ pub(crate) async fn run(invocation: Invocation) -> anyhow::Result<()> {
         Verb::Call { method, path, body } => {
             call::run(&control, &method, &path, body, output).await
         }
+        Verb::Deploy(arguments) => deploy::run(*arguments, &config.node.folder(), output).await,
         Verb::Devnet(arguments) => {
             let data = config.node.folder();
             let _logs = assemble::logs(&config)?;

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use alloy_primitives::B256;
+
 /// Exit codes of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -16,6 +18,8 @@ pub(crate) enum Exit {
     Unreachable = 4,
     /// Refused by a rule.
     Refused = 5,
+    /// A transaction reverted, was dropped, or was not confirmed in time.
+    Transaction = 6,
     /// A check failed.
     Check = 7,
     /// Interrupted before the drain ended.
@@ -37,6 +41,8 @@ pub(crate) struct Failure {
     pub(crate) hint: String,
     /// Whether the same command may succeed later.
     pub(crate) retryable: bool,
+    /// The transaction it is about.
+    pub(crate) tx: Option<Box<B256>>,
     /// What was found all the same, for `--json`.
     pub(crate) data: Option<serde_json::Value>,
 }
@@ -55,6 +61,7 @@ impl Failure {
             message: message.to_string(),
             hint: String::new(),
             retryable: exit == Exit::Unreachable,
+            tx: None,
             data: None,
         }
     }

@@ -21,10 +21,20 @@ pub(crate) struct Output {
 impl Output {
     /// The result: JSON of `data`, or `text` for people.
     pub(crate) fn data(self, data: &impl Serialize, text: impl FnOnce() -> String) {
+        self.data_with(data, &[], text);
+    }
+
+    /// The result with warnings, which `text` has to say itself.
+    pub(crate) fn data_with(
+        self,
+        data: &impl Serialize,
+        warnings: &[String],
+        text: impl FnOnce() -> String,
+    ) {
         if self.json {
             // What we serialise has text keys and finite numbers, so this cannot fail.
             let data = serde_json::to_value(data).unwrap_or(Value::Null);
-            print(&json!({"ok": true, "data": data, "warnings": []}).to_string());
+            print(&json!({"ok": true, "data": data, "warnings": warnings}).to_string());
         } else {
             print(&text());
         }
@@ -42,7 +52,7 @@ impl Output {
         if self.json {
             let error = json!({
                 "code": failure.code, "message": failure.message, "hint": failure.hint,
-                "retryable": failure.retryable, "tx": null,
+                "retryable": failure.retryable, "tx": failure.tx,
             });
             let mut envelope = json!({"ok": false, "error": error});
             if let Some(data) = &failure.data {

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use alloy_primitives::U256;
+use alloy_primitives::utils::{UnitsError, format_units, parse_units};
+
 /// Why a text is not a value with a unit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnitError {
@@ -9,6 +12,8 @@ pub(crate) enum UnitError {
     Duration(String),
     #[error("{0:?} is no size; write for example 512 KiB, 64 MiB or 2 GB")]
     Bytes(String),
+    #[error("{0:?} is no price of gas; write for example 2gwei, 0.1gwei or 1000wei")]
+    GasPrice(String),
 }
 
 /// Reads `2s`, `500ms`, `1h30m`.
@@ -73,6 +78,44 @@ fn leading_number(text: &str) -> Option<(f64, &str)> {
     Some((number.parse().ok()?, rest))
 }
 
+/// Reads `2gwei`, `0.1 gwei`, `1000 wei`: the price of one gas, in wei.
+pub(crate) fn gas_price(text: &str) -> Result<u128, UnitError> {
+    let refuse = || UnitError::GasPrice(text.to_owned());
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');
+    let (number, unit) = text.split_at(end.ok_or_else(refuse)?);
+    let decimals: u8 = match unit.trim() {
+        "wei" => 0,
+        "gwei" => 9,
+        _ => return Err(refuse()),
+    };
+    let parsed = parse_units(number, decimals);
+    let price = parsed.map_err(|_| refuse())?.get_absolute();
+    // Digits beyond the unit would be lost without a word.
+    let fraction = number.split_once('.').map_or("", |(_, fraction)| fraction);
+    if number.is_empty() || fraction.len() > usize::from(decimals) {
+        return Err(refuse());
+    }
+    u128::try_from(price).map_err(|_| refuse())
+}
+
+/// Wei in ether, all its digits and none that say nothing.
+pub(crate) fn ether(wei: U256) -> String {
+    short(format_units(wei, "ether"))
+}
+
+/// Wei in billions of them, as prices of gas are told.
+pub(crate) fn gwei(wei: u128) -> String {
+    short(format_units(wei, "gwei"))
+}
+
+fn short(number: Result<String, UnitsError>) -> String {
+    // Fails for units that there are not.
+    let number = number.unwrap_or_default();
+    let short = number.trim_end_matches('0').trim_end_matches('.');
+    short.to_owned()
+}
+
 /// A time as `duration` reads it.
 pub(crate) fn show_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -112,6 +155,32 @@ mod tests {
         for wrong in ["", "64", "MiB", "64 mb", "0.5 B", "99999999 TB", "-1 B"] {
             assert_eq!(bytes(wrong), Err(UnitError::Bytes(wrong.into())), "{wrong}");
         }
+    }
+
+    #[test]
+    fn prices_of_gas_need_units() {
+        assert_eq!(gas_price("2gwei"), Ok(2_000_000_000));
+        assert_eq!(gas_price("0.01 gwei"), Ok(10_000_000));
+        assert_eq!(gas_price("1000wei"), Ok(1_000));
+        for wrong in ["", "2", "gwei", "1.5wei", "-1gwei", "2 ether", "1.2.3gwei"] {
+            let refused = Err(UnitError::GasPrice(wrong.into()));
+            assert_eq!(gas_price(wrong), refused, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn amounts_print_without_idle_zeros() {
+        let wei = |text: &str| ether(text.parse().unwrap());
+        assert_eq!(wei("10000000000000000000000"), "10000");
+        assert_eq!(wei("51218554000000000"), "0.051218554");
+        assert_eq!(
+            (wei("1"), wei("0")),
+            ("0.000000000000000001".into(), "0".into())
+        );
+        assert_eq!(
+            (gwei(1_500_000_000), gwei(7)),
+            ("1.5".into(), "0.000000007".into())
+        );
     }
 
     #[test]

@@ -96,6 +96,15 @@ pub struct Network {
 impl Network {
     /// Starts a network in `data`; publishes `film` in a loop where given.
     pub async fn start(data: &Path, film: Option<&Path>) -> anyhow::Result<Self> {
+        Self::start_with(data, film, &[]).await
+    }
+
+    /// The same, with more options of `devnet up`.
+    pub async fn start_with(
+        data: &Path,
+        film: Option<&Path>,
+        options: &[&str],
+    ) -> anyhow::Result<Self> {
         let program = program("streamflow")?;
         let log = std::fs::File::create(data.join("network.log"))?;
         let mut command = Command::new(&program);
@@ -108,7 +117,8 @@ impl Network {
                 "--keep",
                 "--data-dir",
             ])
-            .arg(data);
+            .arg(data)
+            .args(options);
         if let Some(film) = film {
             command.arg("--video").arg(film);
         }

@@ -4,6 +4,7 @@ use clap::builder::{PossibleValuesParser, StyledStr, styling};
 use clap::{Arg, ArgAction, Args, Command, ValueHint, value_parser};
 
 use super::{UpRole, refused};
+use crate::commands::deploy::DeployArgs;
 use crate::commands::devnet::DevnetArgs;
 use crate::commands::doctor::DoctorArgs;
 use crate::config::{Key, Level, keys};
@@ -50,6 +51,7 @@ Asking and acting:
   streams        Streams of a gateway
   orchestrators  Orchestrators a gateway knows
   workers        Transcoders attached to an orchestrator
+  deploy         The protocol's contracts, put on a chain
   doctor         What keeps a node of this machine from working
   config         The settings: check, print, reference
   call           Ask the control API of a node directly
@@ -281,6 +283,7 @@ fn questions() -> Vec<Command> {
 fn tools() -> Vec<Command> {
     let text = |name: &'static str, value: &'static str| Arg::new(name).value_name(value);
     vec![
+        deploy(),
         doctor(),
         Command::new("config")
             .about("The settings")
@@ -324,6 +327,16 @@ fn tools() -> Vec<Command> {
             )
             .after_help("Example:\n  streamflow man | man -l -"),
     ]
+}
+
+fn deploy() -> Command {
+    DeployArgs::augment_args(Command::new("deploy"))
+        .about("The protocol's contracts, put on a chain: plans, and sends with --yes")
+        .after_help(
+            "Examples:\n  streamflow deploy --rpc http://127.0.0.1:8545 --preset devnet --key-file key\n  \
+             streamflow deploy --rpc http://127.0.0.1:8545 --preset devnet --key-file key --yes\n  \
+             streamflow deploy --print-params > params.toml",
+        )
 }
 
 /// With the engine's options, so that a sandbox that may be incomplete can be looked at as such.

@@ -24,6 +24,7 @@ pub(crate) fn command_reference() -> String {
          | 3 | a precondition is not met; nothing happened |\n\
          | 4 | a node or peer could not be reached |\n\
          | 5 | refused by a rule |\n\
+         | 6 | a transaction reverted, was dropped, or was not confirmed in time |\n\
          | 7 | a check failed: `doctor`, `config check` |\n\
          | 130, 143 | interrupted or terminated before the drain had ended |\n",
     );
@@ -128,7 +129,7 @@ mod tests {
         ] {
             assert!(page.contains(heading), "{heading}");
         }
-        for hidden in ["--misbehave", "`--max-face-value", "--pilot", "--seed"] {
+        for hidden in ["--misbehave", "`--max-face-value", "--pilot"] {
             assert!(!page.contains(hidden), "{hidden}");
         }
         assert!(page.contains("| `--drain-time TIME` |"), "{page}");

@@ -53,7 +53,7 @@ const VERBS: [(&str, &str); 5] = [
     (
         "payments on chain are",
         "redeemer price wallet fund unlock cancel-unlock withdraw ticket register \
-      resign configure reward round deploy delegate move undelegate redelegate claim withdraw-stake \
+      resign configure reward round delegate move undelegate redelegate claim withdraw-stake \
       withdraw-fees stake poll proposal vote clearinghouse explorer mine",
     ),
     ("joining a pool is", "join pool"),

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use streamflow_chain::development::MNEMONIC;
+use streamflow_chain::development::{MNEMONIC, accounts};
 use streamflow_devchain::Access;
 
 use crate::config::EngineTable;
@@ -56,8 +56,12 @@ enum Action {
         /// Keep the network's folder, with its logs, when it stops.
         #[arg(long)]
         keep: bool,
-        /// Known and not offered: see `run`.
-        #[arg(long, hide = true)]
+        /// Run a chain too, with the protocol's contracts on it: embedded. It is kept in the data
+        /// folder and goes on when the network is started again.
+        #[arg(long, value_name = "CHAIN", value_enum, hide_possible_values = true)]
+        chain: Option<ChainKind>,
+        /// The words that the chain's accounts come from.
+        #[arg(long, value_name = "WORDS", requires = "chain")]
         seed: Option<String>,
     },
     /// Start the embedded chain alone, with the protocol on it, and stay in front of it until Ctrl-C.
@@ -71,9 +75,9 @@ enum Action {
         /// Between two blocks, for example 1s.
         #[arg(long, value_name = "TIME", default_value = "1s", value_parser = crate::units::duration)]
         block_time: Duration,
-        /// Blocks of a round.
-        #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u64).range(41..))]
-        round_length: u64,
+        /// Blocks of a round; a chain that is there keeps its own [default: 80]
+        #[arg(long, value_name = "BLOCKS", value_parser = clap::value_parser!(u64).range(41..))]
+        round_length: Option<u64>,
         /// The words that the accounts come from.
         #[arg(long, value_name = "WORDS", default_value = MNEMONIC, hide_default_value = true)]
         seed: String,
@@ -102,6 +106,13 @@ enum Action {
     },
 }
 
+/// Which chain a network has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum ChainKind {
+    /// The one that is part of this program
+    Embedded,
+}
+
 /// Runs the command on the network of this data folder.
 pub(crate) async fn run(
     arguments: DevnetArgs,
@@ -115,19 +126,19 @@ pub(crate) async fn run(
             orchestrators,
             video,
             keep,
+            chain,
             seed,
         } => {
-            if seed.is_some() {
-                let message = "--seed is refused: a network without a chain draws nothing from it";
-                return Err(Failure::usage("not-offered", message)
-                    .hint("leave --seed out")
-                    .into());
+            let seed = seed.unwrap_or_else(|| MNEMONIC.to_owned());
+            if let Err(error) = accounts(&seed, 1) {
+                return Err(Failure::usage("seed", format!("--seed: {error}")).into());
             }
             up::run(
                 up::Options {
                     orchestrators,
                     video,
                     keep,
+                    chain: chain.map(|ChainKind::Embedded| seed),
                     json: output.json,
                     data: data.to_owned(),
                 },
@@ -153,7 +164,7 @@ pub(crate) async fn run(
                     hosts: allow_host,
                     origins: allow_origin,
                 },
-                folder: data.join("chain"),
+                folder: chain::folder(data),
                 json: output.json,
             };
             chain::run(options).await

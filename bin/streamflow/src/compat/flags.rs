@@ -353,10 +353,10 @@ fn ladder(value: &str) -> String {
 fn auth_webhook(value: &str, verb: &Verb) -> Outcome {
     match verb {
         Verb::Gateway => one("gateway.auth_webhook", value.to_owned()),
-        Verb::Orchestrator => {
-            Err("an orchestrator's webhook sets prices, and ".to_owned() + PAYMENTS)
-        }
-        _ => Ok(Translation::NoEffect("it is a gateway's")),
+        Verb::Orchestrator => one("orchestrator.auth_webhook", value.to_owned()),
+        _ => Ok(Translation::NoEffect(
+            "it is for gateways and orchestrators",
+        )),
     }
 }
 

@@ -170,6 +170,8 @@ table! {
         Common secret_file: Option<PathBuf>;
         /// Sessions at once: a number, or auto for what the transcoders carry.
         Common max_sessions: MaxSessions = "auto";
+        /// Ask this URL whether a gateway gets an offer.
+        Common auth_webhook: Option<Url>;
         /// Control API and metrics.
         Common control_addr: SocketAddr = "127.0.0.1:7935";
         /// Check at start that the service address leads here.
@@ -182,8 +184,8 @@ table! {
         More rendition_memory: Bytes = "256 MiB";
         /// Further addresses of the same operator, told to gateways.
         More node_addr: Vec<String>;
-        /// URL prefixes segments may be fetched from. Default: segments come in bodies only.
-        More fetch_allow: Vec<String>;
+        /// URLs at or below which segments may be fetched. Default: segments come in bodies only.
+        More fetch_allow: Vec<Url>;
         /// Cheat, on a devnet.
         Hidden misbehave: Option<Misbehaviour>;
         /// Answer without transcoding, on a devnet.

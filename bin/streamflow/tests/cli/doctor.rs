@@ -179,7 +179,6 @@ fn what_is_known_and_not_offered_is_refused_with_a_sentence() {
         &["orchestrator", "--json", "--no-reward"],
         &["gateway", "--json", "--max-price", "1"],
         &["up", "--json", "--pilot"],
-        &["devnet", "up", "--json", "--seed", "7"],
         &["wallet", "--json", "list"],
         &["join", "--json", "https://pool.example"],
     ] {

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod chain;
 mod compatibility;
+mod deploy;
 mod doctor;
 mod fake_node;
 mod pages;

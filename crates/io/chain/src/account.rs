@@ -14,14 +14,18 @@ use alloy_transport::{RpcError, TransportErrorKind};
 /// How long a transaction may take until it is mined.
 const MINED_LIMIT: Duration = Duration::from_secs(300);
 
-/// Between two questions for a receipt.
-const RECEIPT_INTERVAL: Duration = Duration::from_millis(100);
+/// After the first question for a receipt; twice as long after each further one.
+const RECEIPT_SOON: Duration = Duration::from_millis(4);
+
+/// Between two questions for a receipt at most.
+const RECEIPT_INTERVAL: Duration = Duration::from_millis(500);
 
 /// An account that signs with a key of its own.
 #[derive(Clone)]
 pub struct Account {
     provider: DynProvider,
     address: Address,
+    highest_price: Option<u128>,
 }
 
 /// A transaction before it is sent.
@@ -39,13 +43,31 @@ pub struct Call {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccountError {
-    /// The endpoint could not be asked, or refused. Its reason is inside.
+    /// The endpoint could not be asked. It may be down, or the address wrong.
     #[error("{what}: {reason}")]
     Endpoint {
         /// What was asked.
         what: String,
         /// Why there is no answer.
         reason: String,
+    },
+    /// The endpoint answered that it will not, or that the transaction would revert.
+    #[error("{what}: {reason}")]
+    Refused {
+        /// What was asked.
+        what: String,
+        /// The endpoint's words.
+        reason: String,
+    },
+    /// Gas costs more now than was allowed. Nothing was sent; it may cost less later.
+    #[error("{what}: gas costs {price} wei now, more than the {highest} wei allowed")]
+    GasPrice {
+        /// What was to be sent.
+        what: String,
+        /// What gas costs now, in wei.
+        price: u128,
+        /// What it may cost at most, in wei.
+        highest: u128,
     },
     /// The endpoint's answer is not what the contract answers. Is it the right contract?
     #[error("{what}: the answer cannot be read: {reason}")]
@@ -77,13 +99,16 @@ pub enum AccountError {
 
 impl AccountError {
     fn endpoint(what: &str, error: &RpcError<TransportErrorKind>) -> Self {
-        let reason = match error {
-            RpcError::ErrorResp(payload) => payload.message.to_string(),
-            other => other.to_string(),
-        };
-        Self::Endpoint {
-            what: what.to_owned(),
-            reason,
+        let what = what.to_owned();
+        match error {
+            RpcError::ErrorResp(payload) => Self::Refused {
+                what,
+                reason: payload.message.to_string(),
+            },
+            other => Self::Endpoint {
+                what,
+                reason: other.to_string(),
+            },
         }
     }
 }
@@ -98,7 +123,23 @@ impl Account {
         Self {
             provider: provider.erased(),
             address,
+            highest_price: None,
         }
+    }
+
+    /// An account whose key is elsewhere: it reads, and nothing can be sent from it.
+    pub fn without_key(client: RpcClient, address: Address) -> Self {
+        Self {
+            provider: ProviderBuilder::new().connect_client(client).erased(),
+            address,
+            highest_price: None,
+        }
+    }
+
+    /// The same account, that sends nothing while gas costs more than this many wei.
+    pub const fn with_highest_gas_price(mut self, wei: u128) -> Self {
+        self.highest_price = Some(wei);
+        self
     }
 
     /// Who signs.
@@ -159,6 +200,9 @@ impl Account {
             .with_input(call.input)
             .with_value(call.value);
         request.to = Some(call.to.map_or(TxKind::Create, TxKind::Call));
+        if let Some(highest) = self.highest_price {
+            self.price(what, highest, &mut request).await?;
+        }
         let sent = self.provider.send_transaction(request).await;
         let hash = *self.asked(what, sent)?.tx_hash();
         let receipt = self.mined(what, hash).await?;
@@ -170,14 +214,44 @@ impl Account {
         }
     }
 
+    /// Sets the price of a transaction so that it cannot cost more than `highest`.
+    async fn price(
+        &self,
+        what: &str,
+        highest: u128,
+        request: &mut TransactionRequest,
+    ) -> Result<(), AccountError> {
+        let price = self.gas_price().await?;
+        if price > highest {
+            let what = what.to_owned();
+            return Err(AccountError::GasPrice {
+                what,
+                price,
+                highest,
+            });
+        }
+        // Chains without a fee market have no estimate of one; there the price itself is paid.
+        match self.provider.estimate_eip1559_fees().await {
+            Ok(fees) => {
+                let cap = fees.max_fee_per_gas.min(highest);
+                request.max_fee_per_gas = Some(cap);
+                request.max_priority_fee_per_gas = Some(fees.max_priority_fee_per_gas.min(cap));
+            }
+            Err(_) => request.gas_price = Some(price),
+        }
+        Ok(())
+    }
+
     async fn mined(&self, what: &str, hash: B256) -> Result<TransactionReceipt, AccountError> {
         let wait = async {
+            let mut pause = RECEIPT_SOON;
             loop {
                 let receipt = self.provider.get_transaction_receipt(hash).await;
                 if let Some(receipt) = self.asked(what, receipt)? {
                     return Ok(receipt);
                 }
-                tokio::time::sleep(RECEIPT_INTERVAL).await;
+                tokio::time::sleep(pause).await;
+                pause = RECEIPT_INTERVAL.min(pause * 2);
             }
         };
         let waited = tokio::time::timeout(MINED_LIMIT, wait).await;

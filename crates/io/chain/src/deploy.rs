@@ -24,8 +24,17 @@ pub struct Progress {
     pub step: String,
     /// The contract that was made.
     pub address: Option<Address>,
-    /// Gas used; `None` where nothing was to be done.
-    pub gas: Option<u64>,
+    /// What it took; `None` where nothing was to be done.
+    pub spent: Option<Spent>,
+}
+
+/// What a transaction took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spent {
+    /// Gas used.
+    pub gas: u64,
+    /// What that cost, in wei.
+    pub wei: U256,
 }
 
 /// Why a deployment stopped. Run again to go on from there.
@@ -52,6 +61,9 @@ pub enum DeployError {
     /// A transaction was mined and changed nothing. Somebody else holds the rights.
     #[error("{0}: it was mined and the chain does not show its effect")]
     NoEffect(String),
+    /// Only looking was asked for, and this step is the first that is not done.
+    #[error("{0}: not done")]
+    NotDone(String),
 }
 
 /// Deploys everything, or what is missing of it. `found` is what an earlier run left.
@@ -62,38 +74,29 @@ pub async fn deploy(
     record: &mut dyn Record,
     report: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Deployment, DeployError> {
-    let problems = parameters.problems();
-    if !problems.is_empty() {
-        return Err(DeployError::Parameters(problems));
-    }
-    let chain_id = account.chain_id().await?;
-    let deployment = match found {
-        Some(found) if found.chain_id == chain_id && found.deployer == account.address() => found,
-        Some(found) => {
-            let Deployment {
-                chain_id, deployer, ..
-            } = found;
-            return Err(DeployError::OtherRecord { chain_id, deployer });
-        }
-        None => Deployment {
-            chain_id,
-            deployer: account.address(),
-            from_block: account.block_number().await?,
-            complete: false,
-            contracts: Default::default(),
-        },
-    };
-    let mut work = Work {
-        account,
-        parameters,
-        deployment,
-        record,
-        report,
-    };
+    let mut work = Work::begin(account, parameters, found, record, report).await?;
     work.all().await?;
     work.deployment.complete = true;
     work.record.keep(&work.deployment)?;
     Ok(work.deployment)
+}
+
+/// Tells which steps are done, as far as they follow one another; nothing is sent. `true` where
+/// nothing is left to do.
+pub async fn look(
+    account: &Account,
+    parameters: &Parameters,
+    found: Option<Deployment>,
+    report: &mut (dyn FnMut(Progress) + Send),
+) -> Result<bool, DeployError> {
+    let mut record = Forgotten;
+    let mut work = Work::begin(account, parameters, found, &mut record, report).await?;
+    work.only_looks = true;
+    match work.all().await {
+        Ok(()) => Ok(true),
+        Err(DeployError::NotDone(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// A deployment under way.
@@ -103,6 +106,51 @@ struct Work<'a> {
     deployment: Deployment,
     record: &'a mut dyn Record,
     report: &'a mut (dyn FnMut(Progress) + Send),
+    only_looks: bool,
+}
+
+impl<'a> Work<'a> {
+    async fn begin(
+        account: &'a Account,
+        parameters: &'a Parameters,
+        found: Option<Deployment>,
+        record: &'a mut dyn Record,
+        report: &'a mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Self, DeployError> {
+        let problems = parameters.problems();
+        if !problems.is_empty() {
+            return Err(DeployError::Parameters(problems));
+        }
+        let deployment = match found {
+            Some(found) => continued(account, found).await?,
+            None => Deployment {
+                chain_id: account.chain_id().await?,
+                deployer: account.address(),
+                from_block: account.block_number().await?,
+                complete: false,
+                contracts: Default::default(),
+            },
+        };
+        Ok(Self {
+            account,
+            parameters,
+            deployment,
+            record,
+            report,
+            only_looks: false,
+        })
+    }
+}
+
+/// What an earlier run left, where it is of this chain and account.
+async fn continued(account: &Account, found: Deployment) -> Result<Deployment, DeployError> {
+    if found.chain_id == account.chain_id().await? && found.deployer == account.address() {
+        return Ok(found);
+    }
+    let Deployment {
+        chain_id, deployer, ..
+    } = found;
+    Err(DeployError::OtherRecord { chain_id, deployer })
 }
 
 impl Work<'_> {
@@ -128,6 +176,7 @@ impl Work<'_> {
         }
         let creation = artifact(contract).creation(libraries, &arguments);
         let input = creation.expect("the libraries given are those the contract needs");
+        self.may_send(&step)?;
         // Known beforehand, so that a kill between sending and writing loses nothing.
         let address = self.account.address().create(self.account.nonce().await?);
         self.deployment.contracts.insert(name.to_owned(), address);
@@ -189,32 +238,50 @@ impl Work<'_> {
             self.done(step.to_owned(), None, None);
             return Ok(());
         }
-        let gas = self
+        let spent = self
             .send(step, Some(to), change.abi_encode().into())
             .await?;
         if self.account.read(to, view).await? != wanted {
             return Err(DeployError::NoEffect(step.to_owned()));
         }
-        self.done(step.to_owned(), None, Some(gas));
+        self.done(step.to_owned(), None, Some(spent));
         Ok(())
     }
 
-    /// Sends a transaction and gives the gas it used.
+    fn may_send(&self, step: &str) -> Result<(), DeployError> {
+        if self.only_looks {
+            return Err(DeployError::NotDone(step.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Sends a transaction and gives what it took.
     async fn send(
         &self,
         step: &str,
         to: Option<Address>,
         input: Bytes,
-    ) -> Result<u64, DeployError> {
+    ) -> Result<Spent, DeployError> {
+        self.may_send(step)?;
         let call = Call {
             to,
             input,
             value: U256::ZERO,
         };
-        Ok(self.account.send(step, call).await?.gas_used)
+        let receipt = self.account.send(step, call).await?;
+        let price = U256::from(receipt.effective_gas_price);
+        Ok(Spent {
+            gas: receipt.gas_used,
+            // Gas is below 2^64 and its price below 2^128.
+            wei: U256::from(receipt.gas_used) * price,
+        })
     }
 
-    fn done(&mut self, step: String, address: Option<Address>, gas: Option<u64>) {
-        (self.report)(Progress { step, address, gas });
+    fn done(&mut self, step: String, address: Option<Address>, spent: Option<Spent>) {
+        (self.report)(Progress {
+            step,
+            address,
+            spent,
+        });
     }
 }

@@ -58,3 +58,8 @@ const NETWORKS: &[Network] = &[
 pub fn known(name: &str) -> Option<&'static Network> {
     NETWORKS.iter().find(|network| network.name == name)
 }
+
+/// A network by the number of its chain.
+pub fn known_chain(chain_id: u64) -> Option<&'static Network> {
+    NETWORKS.iter().find(|network| network.chain_id == chain_id)
+}

@@ -9,8 +9,10 @@ mod artifacts;
 pub mod contracts;
 pub mod deploy;
 pub mod development;
+mod endpoint;
 mod known;
 
 pub use account::{Account, AccountError, Call};
 pub use artifacts::{Artifact, artifact, artifacts};
-pub use known::{Network, known};
+pub use endpoint::{EndpointError, connect};
+pub use known::{Network, known, known_chain};

@@ -237,6 +237,14 @@ impl Journal {
     }
 }
 
+impl Drop for Journal {
+    fn drop(&mut self) {
+        // Closing alone is not enough: a program that is being started holds the file too, until
+        // it has become that program. What cannot be unlocked is closed next.
+        let _ = self.file.unlock();
+    }
+}
+
 fn open_file(folder: &Path, path: &Path) -> io::Result<File> {
     std::fs::create_dir_all(folder)?;
     OpenOptions::new()

@@ -2,6 +2,8 @@
 //!
 //! The same formulas stand in the contracts; vectors and a differential test hold the two together.
 
+pub mod earnings;
+pub mod inflation;
 mod ticket;
 
 pub use ticket::{CreationRound, Ticket, WinProb};

@@ -1,11 +1,11 @@
 //! `devnet chain`: the embedded chain with the protocol on it, accounts that hold ether and LPT, and
 //! rounds that advance by themselves.
 
-mod announce;
+pub(super) mod announce;
 mod rounds;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use alloy_rpc_client::RpcClient;
 use alloy_signer_local::PrivateKeySigner;
 use alloy_sol_types::SolCall;
 use anyhow::Context;
-use streamflow_chain::contracts::LivepeerToken;
+use serde::{Deserialize, Serialize};
+use streamflow_chain::contracts::{LivepeerToken, RoundsManager};
 use streamflow_chain::deploy::{Deployment, Parameters, RecordFile, deploy};
 use streamflow_chain::development::{accounts, secret};
 use streamflow_chain::{Account, Call};
@@ -23,8 +24,11 @@ use streamflow_runtime::signals::Signals;
 use streamflow_runtime::{Shutdown, SystemClock};
 use tokio::net::TcpListener;
 
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+
 /// Accounts with ether and LPT.
-const ACCOUNTS: u32 = 10;
+pub(super) const ACCOUNTS: u32 = 10;
 
 /// What each of them starts with, in ether and in LPT.
 const FUNDS: u64 = 10_000;
@@ -32,17 +36,42 @@ const FUNDS: u64 = 10_000;
 /// The file with the addresses, in the chain's folder.
 const ADDRESSES: &str = "contracts.json";
 
+/// What others may know of a chain that runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Facts {
+    /// Where it answers.
+    pub(super) rpc: String,
+    /// Where it is kept.
+    pub(super) folder: PathBuf,
+}
+
+impl Facts {
+    /// The file with the addresses of the contracts.
+    pub(super) fn addresses(&self) -> PathBuf {
+        self.folder.join(ADDRESSES)
+    }
+}
+
 /// What to start.
 pub(super) struct Options {
     pub(super) listen: SocketAddr,
     pub(super) block_time: Duration,
-    pub(super) round_length: u64,
+    /// Blocks of a round, where the person said so.
+    pub(super) round_length: Option<u64>,
     /// The words that accounts come from.
     pub(super) seed: String,
     pub(super) access: Access,
     /// Where the chain is kept.
     pub(super) folder: PathBuf,
     pub(super) json: bool,
+}
+
+/// Blocks of a round where nobody says so.
+const ROUND_LENGTH: u64 = 80;
+
+/// Where a data folder keeps the chain.
+pub(super) fn folder(data: &Path) -> PathBuf {
+    data.join("chain")
 }
 
 /// How long connections may take to end.
@@ -60,19 +89,32 @@ pub(super) async fn run(options: Options) -> anyhow::Result<()> {
 }
 
 async fn serve_chain(options: Options, shutdown: Shutdown) -> anyhow::Result<()> {
-    let signers = accounts(&options.seed, ACCOUNTS)?;
+    let signers = accounts(&options.seed, ACCOUNTS)
+        .map_err(|error| Failure::usage("seed", format!("--seed: {error}")))?;
     let keys = signers.iter().map(secret).collect();
     let settings = Settings::with_keys(keys, whole(FUNDS))?;
-    let chain = Chain::open(settings, &options.folder)?;
+    let chain = Chain::open(settings, &options.folder)
+        .map_err(|error| Failure::new(Exit::Precondition, "chain", error))?;
     let node = Node::new(chain, Mining::Automatic, Arc::new(SystemClock));
     let listener = TcpListener::bind(options.listen)
         .await
-        .with_context(|| format!("{} cannot be listened on", options.listen))?;
+        .map_err(|error| refuse_address(options.listen, &error))?;
     let address = listener.local_addr()?;
 
     let deployment = protocol(&node, &options, &signers).await?;
     node.set_mining(Mining::Every(options.block_time));
-    announce::announce(address, &options, &signers, &deployment)?;
+    let facts = Facts {
+        rpc: format!("http://{address}"),
+        folder: options.folder.clone(),
+    };
+    let text = announce::text(&facts, &signers, &deployment);
+    let output = Output {
+        json: options.json,
+        ..Output::default()
+    };
+    output.data(&announce::json(&facts, &signers, &deployment), || {
+        format!("{text}\nCtrl-C stops the chain; it is kept and goes on when it is started again")
+    });
     let keeper = rounds::keep(&node, &deployment, &signers, options.block_time, &shutdown);
     let served = serve(
         listener,
@@ -95,7 +137,7 @@ async fn protocol(
     let client = RpcClient::new(InProcess::new(node.clone()), true);
     let deployer = Account::new(client, signers[0].clone());
     let parameters = Parameters {
-        round_length: U256::from(options.round_length),
+        round_length: U256::from(options.round_length.unwrap_or(ROUND_LENGTH)),
         ..Parameters::devnet()
     };
     let mut record = RecordFile::new(&file);
@@ -104,6 +146,7 @@ async fn protocol(
         Some(complete) if complete.complete => complete,
         found => deploy(&deployer, &parameters, found, &mut record, &mut report).await?,
     };
+    check_rounds(&deployer, &deployment, options).await?;
     let token = deployment.contract("LivepeerToken").context("the token")?;
     for signer in &signers[1..] {
         // Who has sent anything was funded, and may have given all away since.
@@ -113,6 +156,37 @@ async fn protocol(
         }
     }
     Ok(deployment)
+}
+
+fn refuse_address(address: SocketAddr, error: &std::io::Error) -> Failure {
+    let message = format!("--rpc-addr: {address} cannot be listened on: {error}");
+    Failure::usage("rpc-addr", message).hint("name a free one, as 127.0.0.1:8645")
+}
+
+/// A chain that is there has the rounds it was made with.
+async fn check_rounds(
+    account: &Account,
+    deployment: &Deployment,
+    options: &Options,
+) -> anyhow::Result<()> {
+    let rounds = deployment.contract("RoundsManager").context("the rounds")?;
+    let length = account
+        .read(rounds, RoundsManager::roundLengthCall {})
+        .await?;
+    match options.round_length {
+        Some(wanted) if U256::from(wanted) != length => {
+            let folder = options.folder.display();
+            let message = format!(
+                "--round-length is {wanted}, and the chain in {folder} has rounds of {length} blocks"
+            );
+            Err(Failure::usage("round-length", message)
+                .hint(format!(
+                    "leave --round-length out, or remove {folder} to begin anew"
+                ))
+                .into())
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn fund(deployer: &Account, token: Address, to: Address) -> anyhow::Result<()> {

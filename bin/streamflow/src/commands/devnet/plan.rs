@@ -37,11 +37,38 @@ pub(super) trait Ports {
 }
 
 /// What the network is made of.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Plan {
     pub(super) processes: Vec<Process>,
     pub(super) rtmp: u16,
     pub(super) http: u16,
+}
+
+/// Puts a chain before the others, so that it is there first and leaves last. It is kept in `data`,
+/// outside the network's folder, for it outlives the network. Gives where it answers.
+pub(super) fn add_chain(
+    plan: &mut Plan,
+    data: &Path,
+    seed: &str,
+    ports: &mut impl Ports,
+) -> anyhow::Result<String> {
+    let port = ports.take(8545)?;
+    let mut arguments: Vec<String> = ["devnet", "chain", "--data-dir"].map(Into::into).into();
+    arguments.push(data.display().to_string());
+    arguments.extend(["--rpc-addr".into(), format!("127.0.0.1:{port}")]);
+    arguments.extend(["--seed".into(), seed.to_owned()]);
+    let rpc = format!("http://127.0.0.1:{port}");
+    let member = Member {
+        name: "chain".to_owned(),
+        role: Role::Chain,
+        about: "the protocol's contracts; rounds advance".to_owned(),
+        control: rpc.clone(),
+        address: rpc.clone(),
+        pid: None,
+        restarts: 0,
+    };
+    plan.processes.insert(0, Process { member, arguments });
+    Ok(rpc)
 }
 
 /// Lays out a network of `orchestrators` (at least three) under `folder`.
@@ -211,6 +238,19 @@ mod tests {
             self.0 += 1;
             Ok(self.0)
         }
+    }
+
+    #[test]
+    fn a_chain_is_first_and_keeps_its_data_apart() {
+        let mut plan = Plan::default();
+        let mut ports = Counting(0);
+        let rpc = add_chain(&mut plan, Path::new("/data"), "some words", &mut ports).unwrap();
+        assert_eq!(rpc, "http://127.0.0.1:1");
+        let chain = &plan.processes[0];
+        assert_eq!(chain.member.role, Role::Chain);
+        let line = chain.arguments.join(" ");
+        let wanted = "devnet chain --data-dir /data --rpc-addr 127.0.0.1:1 --seed some words";
+        assert_eq!(line, wanted);
     }
 
     #[test]

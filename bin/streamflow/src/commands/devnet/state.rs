@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+use super::chain::Facts;
+
 /// The file in the network's folder.
 const FILE: &str = "devnet.json";
 
@@ -14,6 +16,7 @@ const FILE: &str = "devnet.json";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Role {
+    Chain,
     Gateway,
     Orchestrator,
     Transcoder,
@@ -50,6 +53,9 @@ pub(super) struct State {
     pub(super) playlist: String,
     /// Names of the renditions.
     pub(super) ladder: Vec<String>,
+    /// The chain, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) chain: Option<Facts>,
     /// Whether every member answered that it is ready, once.
     pub(super) ready: bool,
     pub(super) members: Vec<Member>,

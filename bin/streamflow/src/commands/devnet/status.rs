@@ -130,6 +130,7 @@ fn find<'a>(state: &'a State, name: &str) -> anyhow::Result<&'a Member> {
         return Ok(member);
     }
     let role = match name {
+        "chain" => Some(Role::Chain),
         "gateway" => Some(Role::Gateway),
         "orchestrator" => Some(Role::Orchestrator),
         "transcoder" => Some(Role::Transcoder),

@@ -6,10 +6,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use alloy_signer_local::PrivateKeySigner;
 use anyhow::Context;
+use streamflow_chain::deploy::Deployment;
+use streamflow_chain::development::accounts;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
+use super::chain::{self, Facts};
 use super::ladder::{self, Rung};
 use super::plan::{self, Plan, STREAM};
 use super::ports::FreePorts;
@@ -30,6 +34,8 @@ pub(super) struct Options {
     pub(super) orchestrators: u16,
     pub(super) video: Option<PathBuf>,
     pub(super) keep: bool,
+    /// The words of a chain's accounts, where the network has one.
+    pub(super) chain: Option<String>,
     pub(super) json: bool,
     /// The data folder, for commands of other terminals.
     pub(super) data: PathBuf,
@@ -62,8 +68,8 @@ pub(super) async fn run(
         options.video = Some(publish::loopable(film, folder).await?);
     }
     let ladder = ladder::that_fits(engine).await?;
-    let plan = lay_out(&options, ladder, folder)?;
-    let state = describe(&plan, ladder);
+    let (plan, chain) = lay_out(&options, ladder, folder)?;
+    let state = describe(&plan, ladder, chain);
     let publish = state.publish.clone();
     let program = std::env::current_exe().context("where this program is")?;
     let mut network = Supervisor::start(program, folder, plan.processes, state)?;
@@ -84,7 +90,11 @@ pub(super) async fn run(
     outcome.and(stopped)
 }
 
-fn lay_out(options: &Options, ladder: &[Rung], folder: &Path) -> anyhow::Result<Plan> {
+fn lay_out(
+    options: &Options,
+    ladder: &[Rung],
+    folder: &Path,
+) -> anyhow::Result<(Plan, Option<Facts>)> {
     let ladder_file = folder.join("ladder.json");
     fs::write(&ladder_file, ladder::json(ladder))?;
     let secret_file = folder.join("secret");
@@ -96,16 +106,23 @@ fn lay_out(options: &Options, ladder: &[Rung], folder: &Path) -> anyhow::Result<
         .open(&secret_file)
         .with_context(|| secret_file.display().to_string())?;
     file.write_all(hex::encode(rand::random::<[u8; 16]>()).as_bytes())?;
-    plan::lay_out(
+    let mut ports = FreePorts::default();
+    let mut plan = plan::lay_out(
         folder,
         options.orchestrators,
         &ladder_file,
         &secret_file,
-        &mut FreePorts::default(),
-    )
+        &mut ports,
+    )?;
+    let Some(seed) = &options.chain else {
+        return Ok((plan, None));
+    };
+    let rpc = plan::add_chain(&mut plan, &options.data, seed, &mut ports)?;
+    let folder = chain::folder(&options.data);
+    Ok((plan, Some(Facts { rpc, folder })))
 }
 
-fn describe(plan: &Plan, ladder: &[Rung]) -> State {
+fn describe(plan: &Plan, ladder: &[Rung], chain: Option<Facts>) -> State {
     let http = format!("http://127.0.0.1:{}", plan.http);
     State {
         supervisor: std::process::id(),
@@ -113,6 +130,7 @@ fn describe(plan: &Plan, ladder: &[Rung]) -> State {
         player: format!("{http}/play/{STREAM}"),
         playlist: format!("{http}/stream/{STREAM}.m3u8"),
         ladder: ladder.iter().map(|rung| rung.name.to_owned()).collect(),
+        chain,
         ready: false,
         members: Vec::new(),
     }
@@ -142,15 +160,32 @@ async fn serve(
     }
 }
 
+/// Whose keys are known on the chain, and what it holds.
+fn chain_of(facts: &Facts, seed: &str) -> anyhow::Result<(Vec<PrivateKeySigner>, Deployment)> {
+    let deployment = Deployment::read(&facts.addresses())?.context("the chain's contracts")?;
+    Ok((accounts(seed, chain::ACCOUNTS)?, deployment))
+}
+
 fn announce(state: &State, options: &Options) -> anyhow::Result<()> {
+    let chain = match (&state.chain, &options.chain) {
+        (Some(facts), Some(seed)) => Some((facts, chain_of(facts, seed)?)),
+        _ => None,
+    };
     if options.json {
+        let mut data = serde_json::json!(state);
+        if let Some((facts, (signers, deployment))) = &chain {
+            data["chain"] = chain::announce::json(facts, signers, deployment);
+        }
         println!(
             "{}",
-            serde_json::json!({"ok": true, "data": state, "warnings": []})
+            serde_json::json!({"ok": true, "data": data, "warnings": []})
         );
         return Ok(());
     }
     println!("{}", super::status::table(state));
+    if let Some((facts, (signers, deployment))) = &chain {
+        println!("\n{}", chain::announce::text(facts, signers, deployment));
+    }
     if options.video.is_some() {
         println!("the film plays at   {}", state.player);
     } else {

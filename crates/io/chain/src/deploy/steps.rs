@@ -240,10 +240,10 @@ impl Work<'_> {
             self.mint("the faucet", address, faucet.supply).await?;
             self.mint("the deployer", deployer, faucet.deployer_supply)
                 .await?;
-            self.minting(token, deployer, false).await?;
+            self.minting("the deployer", deployer, false).await?;
         }
         let minter = self.address("Minter");
-        self.minting(token, minter, true).await
+        self.minting("Minter", minter, true).await
     }
 
     /// Gives an account its first tokens, once.
@@ -257,7 +257,7 @@ impl Work<'_> {
             return Ok(());
         }
         let deployer = self.account.address();
-        self.minting(token, deployer, true).await?;
+        self.minting("the deployer", deployer, true).await?;
         let call = LivepeerToken::mintCall { to, amount };
         self.ensure(&step, token, balance, amount, call).await
     }
@@ -265,19 +265,20 @@ impl Work<'_> {
     /// Lets an account mint, or no longer.
     async fn minting(
         &mut self,
-        token: Address,
+        whose: &str,
         account: Address,
         allowed: bool,
     ) -> Result<(), DeployError> {
+        let token = self.address("LivepeerToken");
         let role = keccak256("MINTER_ROLE");
         let view = LivepeerToken::hasRoleCall { role, account };
         if allowed {
             let call = LivepeerToken::grantRoleCall { role, account };
-            let step = format!("grant MINTER_ROLE to {account}");
+            let step = format!("grant MINTER_ROLE to {whose}");
             self.ensure(&step, token, view, true, call).await
         } else {
             let call = LivepeerToken::revokeRoleCall { role, account };
-            let step = format!("revoke MINTER_ROLE of {account}");
+            let step = format!("revoke MINTER_ROLE of {whose}");
             self.ensure(&step, token, view, false, call).await
         }
     }
@@ -354,10 +355,10 @@ impl Work<'_> {
         };
         if self.account.read(governor, staged).await?.is_zero() {
             let step = "stage the Governor's new owner";
-            let gas = self
+            let spent = self
                 .send(step, Some(governor), stage.abi_encode().into())
                 .await?;
-            self.done(step.to_owned(), None, Some(gas));
+            self.done(step.to_owned(), None, Some(spent));
         }
         let execute = Governor::executeCall { update };
         self.ensure(

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alloy_primitives::U256;
-use alloy_rpc_client::{ClientBuilder, RpcClient};
+use alloy_rpc_client::RpcClient;
 use alloy_signer_local::PrivateKeySigner;
 use serde_json::{Value, json};
+use streamflow_chain::connect;
 use streamflow_chain::development::{MNEMONIC, accounts, secret};
 use streamflow_devchain::{Chain, Fees, Fork, InProcess, Mining, Node, Settings};
 use streamflow_runtime::SystemClock;
 
 pub(crate) enum Door {
     Embedded(Node),
-    Anvil { process: Child, url: String },
+    Anvil { process: Child, client: RpcClient },
 }
 
 /// The development account of this number.
@@ -41,6 +42,8 @@ impl Door {
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("it is bound").port();
         drop(free);
+        // Another test may have installed it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let process = Command::new(program)
             .args(["--port", &port.to_string(), "--hardfork", "london"])
             .args(["--gas-limit", "30000000", "--order", "fifo"])
@@ -49,7 +52,7 @@ impl Door {
             .expect("ANVIL names a program");
         let door = Self::Anvil {
             process,
-            url: format!("http://127.0.0.1:{port}"),
+            client: connect(&format!("http://127.0.0.1:{port}")).expect("a URL"),
         };
         let limit = Instant::now() + Duration::from_secs(30);
         while door
@@ -67,11 +70,7 @@ impl Door {
     pub(crate) fn client(&self) -> RpcClient {
         match self {
             Self::Embedded(node) => RpcClient::new(InProcess::new(node.clone()), true),
-            Self::Anvil { url, .. } => {
-                // Another test may have installed it.
-                let _ = rustls::crypto::ring::default_provider().install_default();
-                ClientBuilder::default().http(url.parse().expect("a URL"))
-            }
+            Self::Anvil { client, .. } => client.clone(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The door: JSON-RPC over HTTP and WebSocket on one port.
+//! The door: JSON-RPC over HTTP and WebSocket on one port; `/readyz` says that it is open.
 //!
 //! A page in a browser may call only where its origin is this machine or was named, and only by a
 //! host name that was named, so that a stranger's page cannot reach the chain by a name of its own.
@@ -60,6 +60,7 @@ pub async fn serve(
     };
     let router = Router::new()
         .route("/", get(upgrade).post(answer))
+        .route("/readyz", get(|| async { "ready\n" }))
         .layer(DefaultBodyLimit::max(BODY))
         .layer(middleware::from_fn_with_state(door.clone(), guard))
         .with_state(door);

@@ -1,60 +1,55 @@
 //! What a wallet or `cast` needs to work with the chain.
 
-use std::net::SocketAddr;
+use std::fmt::Write;
 
 use alloy_signer_local::PrivateKeySigner;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use streamflow_chain::deploy::Deployment;
 use streamflow_chain::development::secret;
 
-use super::{ADDRESSES, FUNDS, Options};
+use super::{FUNDS, Facts};
 
-pub(super) fn announce(
-    address: SocketAddr,
-    options: &Options,
-    signers: &[PrivateKeySigner],
-    deployment: &Deployment,
-) -> anyhow::Result<()> {
-    let url = format!("http://{address}");
-    let file = options.folder.join(ADDRESSES);
-    if options.json {
-        let accounts = signers
-            .iter()
-            .map(|signer| json!({"address": signer.address().to_string(), "key": secret(signer)}));
-        let contracts = deployment.contracts.iter();
-        let contracts = contracts.map(|(name, address)| (name.clone(), json!(address.to_string())));
-        let data = json!({
-            "rpc": url,
-            "ws": format!("ws://{address}"),
-            "chainId": deployment.chain_id,
-            "accounts": accounts.collect::<Vec<_>>(),
-            "contracts": serde_json::Map::from_iter(contracts),
-            "addressFile": file,
-        });
-        println!("{}", json!({"ok": true, "data": data, "warnings": []}));
-        return Ok(());
-    }
-    println!(
-        "chain {} answers at {url} (also ws://{address})",
-        deployment.chain_id
+/// For programs.
+pub(crate) fn json(facts: &Facts, signers: &[PrivateKeySigner], deployment: &Deployment) -> Value {
+    let accounts = signers
+        .iter()
+        .map(|signer| json!({"address": signer.address().to_string(), "key": secret(signer)}));
+    let contracts = deployment.contracts.iter();
+    let contracts = contracts.map(|(name, address)| (name.clone(), json!(address.to_string())));
+    json!({
+        "rpc": facts.rpc,
+        "ws": facts.rpc.replacen("http", "ws", 1),
+        "chainId": deployment.chain_id,
+        "accounts": accounts.collect::<Vec<_>>(),
+        "contracts": Map::from_iter(contracts),
+        "addressFile": facts.addresses(),
+    })
+}
+
+/// For people.
+pub(crate) fn text(facts: &Facts, signers: &[PrivateKeySigner], deployment: &Deployment) -> String {
+    let rpc = &facts.rpc;
+    let mut text = format!(
+        "chain {} answers at {rpc} (also {})\n\naccounts with {FUNDS} ETH and LPT; the first owns the \
+         contracts and has more LPT. The keys are public, use them nowhere else:\n",
+        deployment.chain_id,
+        rpc.replacen("http", "ws", 1)
     );
-    println!();
-    println!(
-        "accounts, each with {FUNDS} ETH and LPT; the keys are public, use them nowhere else:"
-    );
+    // Writing to a string cannot fail.
     for (place, signer) in signers.iter().enumerate() {
-        println!("  {place}  {}  {}", signer.address(), secret(signer));
+        let _ = writeln!(text, "  {place}  {}  {}", signer.address(), secret(signer));
     }
-    println!();
-    println!("contracts (also in {}):", file.display());
+    let file = facts.addresses();
+    let _ = writeln!(text, "\ncontracts (also in {}):", file.display());
     for (name, address) in &deployment.contracts {
         if !name.ends_with("Target") {
-            println!("  {name:<20} {address}");
+            let _ = writeln!(text, "  {name:<20} {address}");
         }
     }
     let rounds = deployment.contract("RoundsManager").unwrap_or_default();
-    println!();
-    println!("try:  cast call --rpc-url {url} {rounds} 'currentRound()(uint256)'");
-    println!("Ctrl-C stops the chain; it is kept and goes on when it is started again");
-    Ok(())
+    let _ = writeln!(
+        text,
+        "\ntry:  cast call --rpc-url {rpc} {rounds} 'currentRound()(uint256)'"
+    );
+    text
 }
