@@ -5,6 +5,7 @@
 //! libraries has to be there. Card, driver and figures are printed for people and as one JSON line.
 //! Without a card it fails and says what is missing.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,9 @@ pub(super) struct Arguments {
     /// The preset of x264, where the processor encodes.
     #[arg(long, default_value = "veryfast")]
     preset: String,
+    /// A worker program that is built already.
+    #[arg(long)]
+    worker: Option<PathBuf>,
 }
 
 /// What some streams at once took.
@@ -64,7 +68,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Figure> {
     ensure!(arguments.rounds > 0, "--rounds must be at least 1");
     let root = crate::root();
     let film = Bytes::from(std::fs::read(root.join(FILM)).context(FILM)?);
-    let worker = build(&root)?;
+    let worker = match &arguments.worker {
+        Some(worker) => worker.clone(),
+        None => build(&root)?,
+    };
     let runtime = Runtime::new()?;
     runtime.block_on(async {
         let metrics = Metrics::new();
