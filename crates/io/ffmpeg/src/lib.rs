@@ -21,6 +21,7 @@ mod product;
 mod rendition;
 mod scale;
 mod settings;
+mod shrink;
 mod sound;
 mod source;
 mod transcode;

@@ -14,6 +14,7 @@ use crate::feed::{Feed, Item};
 use crate::order::Order;
 use crate::picture::{Orientation, Picture, Size, SizePlan, Window};
 use crate::product::{StageTimes, timed};
+use crate::scale::{Scaler, Scratch};
 use crate::settings::Settings;
 use crate::sound::Sound;
 
@@ -39,6 +40,8 @@ pub(crate) struct Source<'a, 'bytes> {
     pub(crate) orders: &'a [Order],
     pub(crate) feeds: &'a [Feed],
     pub(crate) settings: &'a Settings,
+    pub(crate) scaler: &'a Scaler,
+    pub(crate) scratch: Scratch,
     pub(crate) frame_bound: u64,
 }
 
@@ -243,7 +246,7 @@ impl Source<'_, '_> {
                 return Ok(());
             };
             match timed(&mut stages.decode, || decoder.receive()) {
-                Ok(frame) => self.picture(frame, turn)?,
+                Ok(frame) => self.picture(frame, turn, stages)?,
                 Err(refusal) if refusal.is_again() || refusal.is_end() => return Ok(()),
                 Err(refusal) if refusal.is_memory() => return Err(refusal.into()),
                 Err(_) if at_end && errors < MAX_DRAIN_ERRORS => errors += 1,
@@ -252,7 +255,12 @@ impl Source<'_, '_> {
         }
     }
 
-    fn picture(&mut self, frame: Frame, turn: &mut Turn<'_>) -> Result<(), TranscodeFailure> {
+    fn picture(
+        &mut self,
+        frame: Frame,
+        turn: &mut Turn<'_>,
+        stages: &mut StageTimes,
+    ) -> Result<(), TranscodeFailure> {
         let Some(video) = &mut self.video else {
             return Ok(());
         };
@@ -293,6 +301,9 @@ impl Source<'_, '_> {
         };
         let number = video.decoded.frames;
         let picture = Arc::new(Picture::new(frame, &plan, pts, number, window, orientation));
+        timed(&mut stages.scale, || {
+            picture.scale_ahead(self.scaler, &mut self.scratch)
+        });
         give_all(self.feeds, turn, || Item::Picture(Arc::clone(&picture)))
     }
 
@@ -333,7 +344,11 @@ fn plan_sizes(
         .iter()
         .map(|order| order.size(swap(size)).map(swap))
         .collect::<Result<Vec<_>, _>>()?;
-    let plan = Arc::new(SizePlan::new(size, &sizes));
+    let takes_all: Vec<bool> = orders
+        .iter()
+        .map(|order| order.takes_all_of(video.info.rate))
+        .collect();
+    let plan = Arc::new(SizePlan::new(size, &sizes, &takes_all));
     video.plan = Some(Arc::clone(&plan));
     Ok(plan)
 }

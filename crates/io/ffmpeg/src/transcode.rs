@@ -15,7 +15,7 @@ use crate::feed::Feed;
 use crate::order::{self, Order};
 use crate::product::{StageTimes, process_cpu, timed};
 use crate::rendition::{self, Line, Shared};
-use crate::scale::Scaler;
+use crate::scale::{Scaler, Scratch};
 use crate::sound::{Sound, SoundShape};
 use crate::source::{self, Decoded, Source, Video};
 use crate::{Control, Product, Settings};
@@ -214,6 +214,8 @@ impl<'bytes> Job<'bytes> {
             orders,
             feeds: &feeds,
             settings,
+            scaler: &scaler,
+            scratch: Scratch::default(),
             frame_bound: settings.frame_bound(self.duration),
         };
         let (decoded, made) = run_all(source, &shared, &lines, &feeds, control, stop, turn);
