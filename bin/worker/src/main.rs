@@ -33,6 +33,7 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<()> {
     let arguments = arguments()?;
+    streamflow_ffmpeg::keep_memory();
     let mut sandbox = sandbox::enter();
     // The libraries initialise their codecs, and load what they load late, while files can still
     // be opened. No foreign byte is involved.

@@ -2,16 +2,16 @@
 //! cancel, a change of tokens or a ping is heard while the other transcodes.
 
 use std::os::fd::AsFd;
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use streamflow_engine::protocol::{
     Channel, ChannelError, FromWorker, Hello, JobSpec, PROTOCOL_VERSION, SealedMemory, StageTimes,
     ToWorker,
 };
-use streamflow_ffmpeg::{Control, Probe, Product, Settings, transcode};
+use streamflow_ffmpeg::{Control, Probe, Product, Settings, release_memory, transcode};
 use streamflow_types::{Capability, MAX_SEGMENT_BYTES, TranscodeFailure};
 
 use crate::sandbox::Sandbox;
@@ -22,6 +22,9 @@ const JOBS: usize = 1;
 
 /// Threads a job is ever allowed, whatever the node says.
 const MAX_THREADS: u32 = 64;
+
+/// A worker without a job for longer than a segment lasts is not needed now.
+const IDLE: Duration = Duration::from_secs(3);
 
 struct Job {
     number: u32,
@@ -62,14 +65,26 @@ pub(crate) fn serve(sandbox: Sandbox, probe: Probe) -> anyhow::Result<()> {
 }
 
 fn work(line: &Line, in_hand: &InHand, queue: &Receiver<Job>) -> anyhow::Result<()> {
-    // The listener ends when the node is gone, and drops its end.
-    while let Ok(job) = queue.recv() {
+    while let Some(job) = next(queue) {
         let number = job.number;
         let answered = answer(line, job);
         lock(in_hand).take_if(|(held, _)| *held == number);
         answered?;
     }
     Ok(())
+}
+
+/// The next job; none once the listener has ended, which it does when the node is gone. Memory kept
+/// for a next job goes back to the system when none comes.
+fn next(queue: &Receiver<Job>) -> Option<Job> {
+    match queue.recv_timeout(IDLE) {
+        Ok(job) => Some(job),
+        Err(RecvTimeoutError::Timeout) => {
+            release_memory();
+            queue.recv().ok()
+        }
+        Err(RecvTimeoutError::Disconnected) => None,
+    }
 }
 
 fn answer(line: &Line, job: Job) -> anyhow::Result<()> {

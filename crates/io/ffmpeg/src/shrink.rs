@@ -27,7 +27,7 @@ const MIN_RATIO: f64 = 1.0;
 const MAX_RATIO: f64 = 4.0;
 
 /// Rows read before sizes take from them.
-const ROWS_AT_ONCE: usize = 8;
+const ROWS_AT_ONCE: usize = 2;
 
 /// Samples by which the centre of a chroma sample, which stands at the left, is off the centre of
 /// the pair of luma samples above it.
@@ -154,7 +154,8 @@ fn shrink_plane(
         return None;
     }
     let most = open.iter().map(|target| target.plane.down.count).max()?;
-    let kept = (most + ROWS_AT_ONCE).next_power_of_two();
+    // As few as will do, so that they stay in the nearest cache.
+    let kept = most + ROWS_AT_ONCE;
     let pitch = kernels::blocks(width);
     rows.ring.resize(kept * pitch, kernels::Block::ZERO);
     rows.line

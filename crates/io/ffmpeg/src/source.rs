@@ -41,6 +41,8 @@ pub(crate) struct Source<'a, 'bytes> {
     pub(crate) feeds: &'a [Feed],
     pub(crate) settings: &'a Settings,
     pub(crate) scaler: &'a Scaler,
+    /// Whether sizes are made as soon as a picture is decoded.
+    pub(crate) scales_ahead: bool,
     pub(crate) scratch: Scratch,
     pub(crate) frame_bound: u64,
 }
@@ -301,9 +303,11 @@ impl Source<'_, '_> {
         };
         let number = video.decoded.frames;
         let picture = Arc::new(Picture::new(frame, &plan, pts, number, window, orientation));
-        timed(&mut stages.scale, || {
-            picture.scale_ahead(self.scaler, &mut self.scratch)
-        });
+        if self.scales_ahead {
+            timed(&mut stages.scale, || {
+                picture.scale_ahead(self.scaler, &mut self.scratch)
+            });
+        }
         give_all(self.feeds, turn, || Item::Picture(Arc::clone(&picture)))
     }
 

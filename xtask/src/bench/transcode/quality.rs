@@ -4,24 +4,93 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, ensure};
+use serde_json::{Value, json};
 
-use super::LADDER;
+use super::report::Goal;
+use super::{Bench, Rung, peer};
 
-/// Prints both sides' pictures, rendition by rendition.
-pub(super) fn compare(source: &Path, ours: &Path, peer: &Path) -> anyhow::Result<()> {
-    println!("rendition   SSIM dB ours   ffmpeg   difference   bytes ours / ffmpeg");
-    for (name, width, height, _) in LADDER {
-        let file = format!("{name}.ts");
-        let (mine, theirs) = (ours.join(&file), peer.join(&file));
-        let (a, b) = (
-            ssim(source, &mine, width, height)?,
-            ssim(source, &theirs, width, height)?,
-        );
-        let bytes = |path: &Path| path.metadata().map(|facts| facts.len() as f64);
-        let ratio = bytes(&mine)? / bytes(&theirs)?;
-        println!("{name:<10}{a:>14.2}{b:>9.2}{:>13.2}{ratio:>18.3}", a - b);
+/// The most that pictures may be worse, in dB of SSIM.
+const WORSE_DB: f64 = 0.1;
+
+/// The most by which sizes may differ for pictures to be compared, as a part.
+const SIZES_DIFFER: f64 = 0.01;
+
+/// Both sides' pictures of one rendition, over all segments.
+pub(super) struct Pictures {
+    name: &'static str,
+    ours_db: f64,
+    peer_db: f64,
+    /// Our bytes as a part of the program's.
+    bytes: f64,
+}
+
+impl Pictures {
+    pub(super) fn json(&self) -> Value {
+        json!({
+            "rendition": self.name, "ours_db": self.ours_db, "ffmpeg_db": self.peer_db,
+            "bytes": self.bytes
+        })
     }
-    Ok(())
+}
+
+/// No rendition may be worse, and none larger or smaller.
+pub(super) fn goals(pictures: &[Pictures]) -> Vec<Goal> {
+    let worst =
+        |value: &dyn Fn(&Pictures) -> f64| pictures.iter().map(value).fold(f64::MIN, f64::max);
+    vec![
+        Goal::new(
+            "SSIM below the ffmpeg program's, dB, worst rendition",
+            vec![worst(&|each| each.peer_db - each.ours_db)],
+            Some(WORSE_DB),
+        ),
+        Goal::new(
+            "bytes off the ffmpeg program's, as a part, worst rendition",
+            vec![worst(&|each| (each.bytes - 1.0).abs())],
+            Some(SIZES_DIFFER),
+        ),
+    ]
+}
+
+/// Makes every segment once more on both sides, and prints and gives what came out.
+pub(super) fn compare(bench: &Bench, rungs: &[Rung]) -> anyhow::Result<Vec<Pictures>> {
+    let mut sums = vec![[0.0; 4]; rungs.len()];
+    let kept = bench.folder.join("ours");
+    for segment in &bench.segments {
+        let one = std::slice::from_ref(segment);
+        bench.engine.round(one, rungs, Some(&kept))?;
+        let theirs = peer::round(one, rungs, &bench.preset, &bench.folder).map(|_| ());
+        theirs?;
+        for ((name, width, height, _), sum) in rungs.iter().zip(&mut sums) {
+            let file = format!("{name}.ts");
+            for (side, folder) in [kept.as_path(), &bench.folder.join("peer")]
+                .iter()
+                .enumerate()
+            {
+                let path = folder.join(&file);
+                sum[side] += ssim(segment, &path, *width, *height)?;
+                sum[2 + side] += path.metadata()?.len() as f64;
+            }
+        }
+    }
+    println!("rendition   SSIM dB ours   ffmpeg   difference   bytes ours / ffmpeg");
+    let count = bench.segments.len() as f64;
+    let of = |((name, ..), sum): (&Rung, &[f64; 4])| {
+        let pictures = Pictures {
+            name,
+            ours_db: sum[0] / count,
+            peer_db: sum[1] / count,
+            bytes: sum[2] / sum[3],
+        };
+        println!(
+            "{name:<10}{:>14.2}{:>9.2}{:>13.2}{:>18.3}",
+            pictures.ours_db,
+            pictures.peer_db,
+            pictures.ours_db - pictures.peer_db,
+            pictures.bytes
+        );
+        pictures
+    };
+    Ok(rungs.iter().zip(&sums).map(of).collect())
 }
 
 /// Of a rendition against the source at its size, in dB.
