@@ -190,7 +190,7 @@ fn ladder(bench: &Bench, arguments: &Arguments) -> anyhow::Result<Vec<String>> {
             floor_limit(&bench.preset),
         ),
     ];
-    goals.extend(quality::goals(&pictures));
+    goals.push(quality::goal(&pictures));
     let streams = match arguments.streams {
         true => Some(streams::run(bench, rungs)?),
         false => None,

@@ -12,21 +12,18 @@ use super::{Cpu, Rung};
 /// Ticks of the kernel's clock for CPU time, a second.
 const TICKS: u64 = 100;
 
-/// Transcodes each segment; renditions of the first stay in `folder/peer`.
+/// Transcodes each segment; renditions of the last stay in `folder/peer`.
 pub(super) fn round(
     segments: &[PathBuf],
     rungs: &[Rung],
     preset: &str,
     folder: &Path,
 ) -> anyhow::Result<Cpu> {
-    let (first, rest) = (folder.join("peer"), folder.join("peer-rest"));
-    for folder in [&first, &rest] {
-        fs::create_dir_all(folder)?;
-    }
+    let kept = folder.join("peer");
+    fs::create_dir_all(&kept)?;
     let before = of_children()?;
-    for (number, segment) in segments.iter().enumerate() {
-        let folder = if number == 0 { &first } else { &rest };
-        let status = command(segment, rungs, preset, folder)
+    for segment in segments {
+        let status = command(segment, rungs, preset, &kept)
             .status()
             .context("the ffmpeg program")?;
         ensure!(
