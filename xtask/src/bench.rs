@@ -43,7 +43,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let figure = match &arguments.bench {
         Bench::Gpu(arguments) => gpu::run(arguments)?,
         Bench::Select(arguments) => select::run(arguments)?,
-        Bench::Transcode(arguments) => transcode::run(arguments)?,
+        // It has several limits, and a line of its own.
+        Bench::Transcode(each) => return transcode::run(each, arguments.goal),
     };
     let Figure {
         name,

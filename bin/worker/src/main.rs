@@ -37,6 +37,7 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<()> {
     let arguments = arguments()?;
+    streamflow_ffmpeg::keep_memory();
     let mut sandbox = sandbox::enter();
     let nodes = arguments.card.as_ref().map(Option::as_deref);
     if let Some(node) = nodes {

@@ -4,16 +4,16 @@
 
 use std::collections::HashMap;
 use std::os::fd::AsFd;
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use streamflow_engine::protocol::{
     Channel, ChannelError, DeviceReport, DeviceUse, FromWorker, Hello, JobSpec, PROTOCOL_VERSION,
     SealedMemory, StageTimes, ToWorker,
 };
-use streamflow_ffmpeg::{Card, Control, Probe, Product, Settings, transcode};
+use streamflow_ffmpeg::{Card, Control, Probe, Product, Settings, release_memory, transcode};
 use streamflow_types::{Capability, MAX_SEGMENT_BYTES, TranscodeFailure};
 
 use crate::card::Tried;
@@ -25,6 +25,9 @@ const JOBS: usize = 1;
 
 /// Threads a job is ever allowed, whatever the node says.
 const MAX_THREADS: u32 = 64;
+
+/// A worker without a job for longer than a segment lasts is not needed now.
+const IDLE: Duration = Duration::from_secs(3);
 
 struct Job {
     number: u32,
@@ -77,8 +80,7 @@ pub(crate) fn serve(sandbox: Sandbox, probe: &Probe, tried: Option<Tried>) -> an
 }
 
 fn work(line: &Line, in_hand: &InHand, queue: &Receiver<Job>) -> anyhow::Result<()> {
-    // The listener ends when the node is gone, and drops its end.
-    while let Ok(job) = queue.recv() {
+    while let Some(job) = next(queue) {
         let number = job.number;
         let answered = answer(line, job);
         lock(in_hand).remove(&number);
@@ -118,6 +120,19 @@ impl Drop for EndOnPanic {
         if std::thread::panicking() {
             std::process::exit(1);
         }
+    }
+}
+
+/// The next job; none once the listener has ended, which it does when the node is gone. Memory kept
+/// for a next job goes back to the system when none comes.
+fn next(queue: &Receiver<Job>) -> Option<Job> {
+    match queue.recv_timeout(IDLE) {
+        Ok(job) => Some(job),
+        Err(RecvTimeoutError::Timeout) => {
+            release_memory();
+            queue.recv().ok()
+        }
+        Err(RecvTimeoutError::Disconnected) => None,
     }
 }
 

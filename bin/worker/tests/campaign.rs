@@ -166,26 +166,56 @@ fn babble(worker: Pid) {
 async fn many_streams(pool: &Arc<Pool>, length: &Length) {
     // One round first, so that what is kept for each worker is there.
     round(pool, length, 0).await;
-    until(|| pool.status().idle == 3).await;
-    let (descriptors, memory) = (open_descriptors(), resident());
+    let before = held(pool, length.streams).await;
     let rounds = length.segments / length.streams;
+    let mut now = before;
     for number in 1..rounds {
         round(pool, length, number).await;
+        if number % REPORT_ROUNDS == REPORT_ROUNDS - 1 || number == rounds - 1 {
+            now = held(pool, (number + 1) * length.streams).await;
+        }
     }
-    until(|| pool.status().idle == 3).await;
-    assert!(workers().len() <= 3);
-    let now = open_descriptors();
+    assert!(now.processes <= 3, "{} workers", now.processes);
+    // A connection being made or a file being read may be seen on either side.
     assert!(
-        now <= descriptors + 2,
-        "{descriptors} descriptors, then {now}"
+        now.descriptors <= before.descriptors + 2,
+        "{} descriptors, then {}",
+        before.descriptors,
+        now.descriptors
     );
-    let growth = resident().saturating_sub(memory);
-    println!("{} segments: {growth} bytes more", length.segments);
+    let growth = now.memory.saturating_sub(before.memory);
     assert!(
         growth < 64 << 20,
         "{growth} bytes more after {} segments",
         length.segments
     );
+}
+
+/// Rounds between two lines of the report.
+const REPORT_ROUNDS: u64 = 10;
+
+/// What a pool at rest holds, its workers included.
+#[derive(Clone, Copy)]
+struct Held {
+    descriptors: usize,
+    processes: usize,
+    memory: u64,
+}
+
+async fn held(pool: &Arc<Pool>, segments: u64) -> Held {
+    until(|| pool.status().idle == 3).await;
+    let held = Held {
+        descriptors: open_descriptors(),
+        processes: workers().len(),
+        memory: resident(),
+    };
+    println!(
+        "{segments:>5} segments: {} descriptors, {} workers, {} MiB",
+        held.descriptors,
+        held.processes,
+        held.memory >> 20
+    );
+    held
 }
 
 /// A segment of every stream, as many at a time as there are workers.

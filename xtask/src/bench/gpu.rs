@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::Figure;
-use super::transcode::{Cpu, LADDER, build, median_and_spread, spent};
+use super::transcode::{Cpu, LADDER, Rung, USUAL, median_and_spread, spent, worker};
 
 /// 720p30, four seconds, with B-frames and sound.
 const FILM: &str = "tests/media/bunny-720p30.ts";
@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Figure> {
     let film = Bytes::from(std::fs::read(root.join(FILM)).context(FILM)?);
     let worker = match &arguments.worker {
         Some(worker) => worker.clone(),
-        None => build(&root)?,
+        None => worker(&root)?,
     };
     let runtime = Runtime::new()?;
     runtime.block_on(async {
@@ -257,13 +257,13 @@ fn conclude(facts: &DeviceFacts, driver: &str, rows: Vec<Value>) -> anyhow::Resu
         of.filter_map(|row| row["cpu_ms_per_segment"].as_f64())
             .collect::<Vec<_>>()
     };
-    let mut ratios: Vec<f64> = cpu("card")
+    let ratios: Vec<f64> = cpu("card")
         .iter()
         .zip(cpu("processor"))
         .map(|(card, processor)| card / processor)
         .collect();
     let n = ratios.len();
-    let (ours, spread) = median_and_spread(&mut ratios);
+    let (ours, spread) = median_and_spread(ratios);
     println!(
         "{}",
         json!({
@@ -282,18 +282,19 @@ fn conclude(facts: &DeviceFacts, driver: &str, rows: Vec<Value>) -> anyhow::Resu
 }
 
 fn job(film: &Bytes, session: &SessionId, number: u32) -> Job {
-    let profiles = LADDER.map(|(name, width, height, bitrate)| Profile {
+    let rung = |(name, width, height, bitrate): Rung| Profile {
         container: Some(Container::MpegTs),
         gop: Gop::Every(Duration::from_secs(2)),
         ..Profile::new(name, width, height, bitrate, FrameRate::SOURCE)
-    });
+    };
+    let profiles = LADDER[..USUAL].iter().copied().map(rung);
     Job {
         session: session.clone(),
         manifest: ManifestId::new("bench").expect("a short name is an id"),
         number: SegmentNumber(number.into()),
         duration: FILM_TIME,
         source: film.clone(),
-        work: Work::new(profiles.to_vec()),
+        work: Work::new(profiles.collect()),
         deadline: Instant::now() + Duration::from_secs(300),
     }
 }

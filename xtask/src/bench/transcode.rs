@@ -1,22 +1,27 @@
 //! What a ladder costs: our engine with its worker processes against the ffmpeg program, which has
-//! the same libraries and the same encoder settings, in turns on the same real segments.
+//! the same libraries and the same encoder settings, in turns on the same real segments; and
+//! against decoding and encoding alone, which nobody can do without.
 //!
-//! The ratio is of user CPU time, round by round; the median of the rounds counts. Pictures are
-//! compared by SSIM with the source, scaled, at bit rates that must be equal.
+//! Ratios are of CPU time, round by round; the median of the rounds counts. Pictures are compared
+//! by SSIM with the source, scaled, at bit rates that must be equal.
 
 mod film;
+mod floor;
+mod growth;
 mod ours;
 mod peer;
 mod quality;
+mod report;
+mod streams;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 
-use super::Figure;
+use report::{Goal, Sample};
 
 pub(super) use ours::spent;
 
@@ -38,6 +43,13 @@ pub(super) struct Arguments {
     /// Segments in a round.
     #[arg(long, default_value_t = 4)]
     segments: usize,
+    /// Also send streams in real time, one more at a time, until they are late: wants an idle
+    /// machine, and some minutes.
+    #[arg(long)]
+    streams: bool,
+    /// Instead of all that: one to ten renditions, written to this JSON file and drawn beside it.
+    #[arg(long, value_name = "FILE")]
+    growth: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -58,24 +70,44 @@ impl Source {
         }
     }
 
-    /// The most of the program's user CPU time that ours may take.
-    const fn limit(self) -> f64 {
+    /// The most of the program's user CPU time that ours may take; the goal is for one preset.
+    fn limit(self, preset: &str) -> Option<f64> {
         match self {
-            Self::P720 => 0.86,
-            Self::P1080 => 0.75,
+            _ if preset != "veryfast" => None,
+            Self::P720 => Some(0.86),
+            Self::P1080 => Some(0.75),
         }
+    }
+}
+
+/// The most of decoding and encoding alone that all together may take, where there is a goal.
+fn floor_limit(preset: &str) -> Option<f64> {
+    match preset {
+        "veryfast" => Some(1.07),
+        "medium" => Some(1.05),
+        _ => None,
     }
 }
 
 /// One rung: name, width, height, bits a second.
 pub(super) type Rung = (&'static str, u32, u32, u32);
 
-pub(super) const LADDER: [Rung; 4] = [
+/// The usual four, and six more for the growth.
+pub(super) const LADDER: [Rung; 10] = [
     ("720p", 1280, 720, 2_500_000),
     ("480p", 854, 480, 1_200_000),
     ("360p", 640, 360, 800_000),
     ("240p", 426, 240, 400_000),
+    ("540p", 960, 540, 1_600_000),
+    ("144p", 256, 144, 150_000),
+    ("432p", 768, 432, 1_000_000),
+    ("288p", 512, 288, 600_000),
+    ("180p", 320, 180, 250_000),
+    ("600p", 1066, 600, 1_900_000),
 ];
+
+/// Rungs of the usual ladder.
+pub(super) const USUAL: usize = 4;
 
 /// CPU time, user and system.
 #[derive(Clone, Copy, Default)]
@@ -84,77 +116,122 @@ pub(super) struct Cpu {
     pub(super) system: Duration,
 }
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Figure> {
+impl Cpu {
+    fn total(self) -> Duration {
+        self.user + self.system
+    }
+}
+
+/// What all measurements share.
+struct Bench {
+    root: PathBuf,
+    folder: PathBuf,
+    segments: Vec<PathBuf>,
+    preset: String,
+    engine: ours::Engine,
+}
+
+pub(super) fn run(arguments: &Arguments, must_reach: bool) -> anyhow::Result<()> {
     ensure!(arguments.rounds > 0, "--rounds must be at least 1");
     ensure!(arguments.segments > 0, "--segments must be at least 1");
     let root = crate::root();
-    let folder = root.join("target/bench").join(arguments.source.name());
-    let segments = film::segments(&root, arguments.source.name(), &folder, arguments.segments)?;
-    let engine = ours::Engine::start(&build(&root)?, &arguments.preset)?;
-    println!(
-        "{} to {} renditions, {}, {} segments of 2 s a round; ms of CPU a segment",
-        arguments.source.name(),
-        LADDER.len(),
-        arguments.preset,
-        segments.len()
-    );
-    println!("round   ours user   system   ffmpeg user   system   ratio of user");
-    let mut ratios = Vec::new();
-    for round in 1..=arguments.rounds {
-        let ours = engine.round(&segments, None)?;
-        let peer = peer::round(&segments, &arguments.preset, &folder)?;
-        let ratio = ours.user.as_secs_f64() / peer.user.as_secs_f64();
-        let each = |time: Duration| time.as_secs_f64() * 1000.0 / segments.len() as f64;
-        println!(
-            "{round:>5}{:>12.0}{:>9.0}{:>14.0}{:>9.0}{ratio:>16.3}",
-            each(ours.user),
-            each(ours.system),
-            each(peer.user),
-            each(peer.system)
-        );
-        ratios.push(ratio);
+    let name = arguments.source.name();
+    let folder = root.join("target/bench").join(name);
+    let segments = film::segments(&root, name, &folder, arguments.segments)?;
+    let worker = worker(&root)?;
+    build(
+        &root,
+        &["--package", "streamflow-ffmpeg", "--example", "stages"],
+    )?;
+    let bench = Bench {
+        engine: ours::Engine::start(&worker, &arguments.preset)?,
+        preset: arguments.preset.clone(),
+        root,
+        folder,
+        segments,
+    };
+    if let Some(file) = &arguments.growth {
+        return growth::run(&bench, name, arguments.rounds, file);
     }
-    let kept = folder.join("ours");
-    engine.round(&segments[..1], Some(&kept))?;
-    quality::compare(&segments[0], &kept, &folder.join("peer"))?;
-    let (median, spread) = median_and_spread(&mut ratios);
-    if spread > NOISE {
-        println!(
-            "noisy: rounds are up to {:.0} % from the median; run it again on an idle machine",
-            spread * 100.0
-        );
+    let missed = ladder(&bench, arguments)?;
+    if must_reach && !missed.is_empty() {
+        bail!("missed: {}", missed.join("; "));
     }
-    Ok(Figure {
-        name: "user CPU of a segment against the ffmpeg program",
-        ours: median,
-        limit: arguments.source.limit(),
-        n: arguments.rounds,
-        spread,
-    })
+    Ok(())
 }
 
-/// Builds the worker as it ships, and gives its path.
-pub(super) fn build(root: &Path) -> anyhow::Result<std::path::PathBuf> {
-    let status = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--locked",
-            "--release",
-            "--package",
-            "streamflow-worker",
-        ])
-        .current_dir(root)
-        .status()
-        .context("cargo could not be started")?;
-    ensure!(status.success(), "the worker could not be built");
+/// The usual ladder: prints all tables and the JSON line, gives the goals that were missed.
+fn ladder(bench: &Bench, arguments: &Arguments) -> anyhow::Result<Vec<String>> {
+    let rungs = &LADDER[..USUAL];
+    let count = bench.segments.len();
+    report::heading(arguments.source.name(), &bench.preset, count);
+    let mut samples = Vec::new();
+    let mut stages = Vec::new();
+    for round in 1..=arguments.rounds {
+        let ours = bench.engine.round(&bench.segments, rungs, None)?;
+        let peer = peer::round(&bench.segments, rungs, &bench.preset, &bench.folder)?;
+        let parts = floor::measure(&bench.root, &bench.segments, rungs, &bench.preset)?;
+        let sample = Sample::new(ours, peer, &parts, count);
+        sample.print(round);
+        samples.push(sample);
+        stages.push(parts);
+    }
+    let memory = bench.engine.peak_memory()?;
+    let stages = report::stages(rungs, &stages, &samples);
+    let pictures = quality::compare(bench, rungs)?;
+    let mut goals = vec![
+        Goal::new(
+            "user CPU against the ffmpeg program",
+            samples.iter().map(Sample::user_ratio).collect(),
+            arguments.source.limit(&bench.preset),
+        ),
+        Goal::new(
+            "total against decoding and encoding alone",
+            samples.iter().map(Sample::floor_ratio).collect(),
+            floor_limit(&bench.preset),
+        ),
+    ];
+    goals.push(quality::goal(&pictures));
+    let streams = match arguments.streams {
+        true => Some(streams::run(bench, rungs)?),
+        false => None,
+    };
+    println!("peak memory of a worker: {} MiB", memory >> 20);
+    Ok(report::finish(&report::Whole {
+        source: arguments.source.name(),
+        preset: &bench.preset,
+        samples: &samples,
+        stages,
+        pictures: &pictures,
+        goals: &goals,
+        memory,
+        streams,
+    }))
+}
+
+/// The worker program, built as it ships.
+pub(super) fn worker(root: &Path) -> anyhow::Result<PathBuf> {
+    build(root, &["--package", "streamflow-worker"])?;
     Ok(root.join("target/release/streamflow-worker"))
 }
 
+/// Builds something as it ships.
+fn build(root: &Path, what: &[&str]) -> anyhow::Result<()> {
+    let status = Command::new(env!("CARGO"))
+        .args(["build", "--locked", "--release"])
+        .args(what)
+        .current_dir(root)
+        .status()
+        .context("cargo could not be started")?;
+    ensure!(status.success(), "{} could not be built", what.join(" "));
+    Ok(())
+}
+
 /// The median, and how far the farthest is from it, as a part of it.
-pub(super) fn median_and_spread(ratios: &mut [f64]) -> (f64, f64) {
-    ratios.sort_by(f64::total_cmp);
-    let median = ratios[ratios.len() / 2];
-    let (first, last) = (ratios[0], ratios[ratios.len() - 1]);
+pub(super) fn median_and_spread(mut values: Vec<f64>) -> (f64, f64) {
+    values.sort_by(f64::total_cmp);
+    let median = values[values.len() / 2];
+    let (first, last) = (values[0], values[values.len() - 1]);
     let farthest = (median - first).max(last - median);
     (median, farthest / median)
 }

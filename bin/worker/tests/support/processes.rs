@@ -29,21 +29,31 @@ pub(crate) async fn busiest(watch: Duration) -> Pid {
     busiest.expect("there are workers").pid
 }
 
+/// Descriptors of this process and its workers.
 pub(crate) fn open_descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").unwrap().count()
+    let count = |pid: Pid| {
+        let folder = format!("/proc/{}/fd", pid.as_raw_nonzero());
+        std::fs::read_dir(folder).map_or(0, Iterator::count)
+    };
+    everybody().map(count).sum()
 }
 
 /// Resident memory of this process and its workers.
 pub(crate) fn resident() -> u64 {
-    let own = Pid::from_raw(std::process::id().cast_signed()).unwrap();
-    let all = workers().into_iter().chain([own]);
-    all.filter_map(|pid| {
+    let pages = |pid: Pid| {
         let path = format!("/proc/{}/statm", pid.as_raw_nonzero());
         let text = std::fs::read_to_string(path).ok()?;
-        let pages: u64 = text.split_ascii_whitespace().nth(1)?.parse().ok()?;
-        Some(pages * 4096)
-    })
-    .sum()
+        text.split_ascii_whitespace().nth(1)?.parse::<u64>().ok()
+    };
+    everybody()
+        .filter_map(pages)
+        .map(|pages| pages * 4096)
+        .sum()
+}
+
+fn everybody() -> impl Iterator<Item = Pid> {
+    let own = Pid::from_raw(std::process::id().cast_signed());
+    workers().into_iter().chain(own)
 }
 
 fn seen() -> Vec<Seen> {

@@ -29,8 +29,9 @@ pub(crate) enum Item {
 }
 
 /// The queue.
-#[derive(Default)]
 pub(crate) struct Feed {
+    /// Pictures it holds before the thread that decodes has to wait.
+    room: usize,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -43,20 +44,45 @@ struct State {
     abandoned: bool,
 }
 
+impl Default for Feed {
+    fn default() -> Self {
+        Self::with_room(MAX_PICTURES)
+    }
+}
+
 impl State {
-    fn has_room_for(&self, item: &Item) -> bool {
+    fn has_room_for(&self, item: &Item, room: usize) -> bool {
         match item {
-            Item::Picture(_) => self.pictures < MAX_PICTURES,
+            Item::Picture(_) => self.pictures < room,
             Item::Sound(_) | Item::Video(_) => self.items.len() - self.pictures < MAX_PACKETS,
         }
     }
 }
 
 impl Feed {
+    /// One that holds so many pictures.
+    pub(crate) fn with_room(room: usize) -> Self {
+        Self {
+            room,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// The pictures that wait, which stay.
+    pub(crate) fn pictures(&self) -> Vec<Arc<Picture>> {
+        let state = self.lock();
+        let picture = |item: &Item| match item {
+            Item::Picture(picture) => Some(Arc::clone(picture)),
+            Item::Sound(_) | Item::Video(_) => None,
+        };
+        state.items.iter().filter_map(picture).collect()
+    }
+
     /// Adds an item once there is room.
     pub(crate) fn push(&self, item: Item, turn: &mut Turn<'_>) -> Result<(), TranscodeFailure> {
         let mut state = self.lock();
-        while !state.has_room_for(&item) && !state.abandoned {
+        while !state.has_room_for(&item, self.room) && !state.abandoned {
             turn.rest();
             state = self.wait(state);
             turn.check()?;

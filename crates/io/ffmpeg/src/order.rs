@@ -115,6 +115,18 @@ impl Order {
             .map_err(|_| TranscodeFailure::InvalidResolution)
     }
 
+    /// Whether it shows every picture of a source of this rate, as far as the rate tells.
+    pub(crate) fn takes_all_of(&self, source: Option<Rational>) -> bool {
+        match (self.rate, source) {
+            (None, _) => true,
+            (Some((num, den)), Some(source)) => {
+                let mine = i64::from(source.den) * i64::from(num.get());
+                mine >= i64::from(source.num) * i64::from(den.get())
+            }
+            (Some(_), None) => false,
+        }
+    }
+
     /// Whether quality is held instead of the bit rate, which then is only a ceiling.
     pub(crate) const fn holds_quality(&self) -> bool {
         self.quality > 0

@@ -7,8 +7,8 @@ use streamflow_types::TranscodeFailure;
 
 use crate::av::{DisplayMatrix, Frame, quarter_turns};
 use crate::card::{CardScaler, OnCard};
-use crate::scale::Scaler;
-use crate::zimg::{Scratch, Shape};
+use crate::scale::{Scaler, Scratch};
+use crate::zimg::Shape;
 
 /// Width and height.
 pub(crate) type Size = (u32, u32);
@@ -25,11 +25,13 @@ pub(crate) struct SizePlan {
     targets: Vec<Size>,
     /// Which of `targets` each rendition uses.
     used: Vec<usize>,
+    /// Those that are made as soon as a picture is decoded, since all or nearly all are used.
+    ahead: Vec<usize>,
 }
 
 impl SizePlan {
-    /// For a source and the size of each rendition.
-    pub(crate) fn new(source: Size, sizes: &[Size]) -> Self {
+    /// For a source, the size of each rendition, and whether it takes every picture.
+    pub(crate) fn new(source: Size, sizes: &[Size], takes_all: &[bool]) -> Self {
         let mut targets = sizes.to_vec();
         targets.sort_unstable_by_key(|size| std::cmp::Reverse((pixels(*size), *size)));
         targets.dedup();
@@ -41,11 +43,19 @@ impl SizePlan {
                     .position(|target| target == size)
                     .unwrap_or(0)
             })
+            .collect::<Vec<_>>();
+        let ahead = (0..targets.len())
+            .filter(|target| {
+                used.iter()
+                    .zip(takes_all)
+                    .any(|(used, all)| used == target && *all)
+            })
             .collect();
         Self {
             source,
             targets,
             used,
+            ahead,
         }
     }
 
@@ -164,6 +174,33 @@ impl Picture {
         Some(on_card.size(&self.frame, &self.plan.targets, place, stays_on_card, card))
     }
 
+    /// Makes the sizes that will be asked for while the picture is still in the processor's cache.
+    /// What fails is told to the rendition that asks. Nothing for a picture on a card.
+    pub(crate) fn scale_ahead(&self, scaler: &Scaler, scratch: &mut Scratch) {
+        if self.on_card.is_some() {
+            return;
+        }
+        let (chained, direct): (Vec<usize>, Vec<usize>) = self
+            .plan
+            .ahead
+            .iter()
+            .partition(|target| self.plan.made_from(**target).is_some());
+        if let Ok(source) = self.readable(scaler) {
+            let sizes: Vec<Size> = direct
+                .iter()
+                .map(|target| self.plan.targets[*target])
+                .collect();
+            if let Ok(made) = scaler.scale_all(source, &sizes, scratch) {
+                for (target, frame) in direct.into_iter().zip(made) {
+                    let _nobody_was_faster = self.scaled[target].set(Ok(frame));
+                }
+            }
+        }
+        for target in chained {
+            let _told_when_asked = self.target(target, scaler, scratch);
+        }
+    }
+
     fn target(
         &self,
         target: usize,
@@ -204,9 +241,10 @@ mod tests {
     #[test]
     fn above_720p_each_size_comes_from_the_next_larger() {
         let sizes = [(426, 240), (1280, 720), (640, 360), (1280, 720)];
-        let plan = SizePlan::new((1920, 1080), &sizes);
+        let plan = SizePlan::new((1920, 1080), &sizes, &[true, false, false, true]);
         assert_eq!(plan.targets, [(1280, 720), (640, 360), (426, 240)]);
         assert_eq!(plan.used, [2, 0, 1, 0]);
+        assert_eq!(plan.ahead, [0, 2]);
         assert_eq!(
             (0..3).map(|n| plan.made_from(n)).collect::<Vec<_>>(),
             [None, Some(0), Some(1)]
@@ -215,9 +253,9 @@ mod tests {
 
     #[test]
     fn up_to_720p_and_below_an_enlarged_size_the_source_is_used() {
-        let plan = SizePlan::new((1280, 720), &[(640, 360), (426, 240)]);
+        let plan = SizePlan::new((1280, 720), &[(640, 360), (426, 240)], &[]);
         assert_eq!(plan.made_from(1), None);
-        let plan = SizePlan::new((1920, 1080), &[(2560, 1440), (640, 360)]);
+        let plan = SizePlan::new((1920, 1080), &[(2560, 1440), (640, 360)], &[]);
         assert_eq!(plan.made_from(1), None);
     }
 }

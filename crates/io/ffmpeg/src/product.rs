@@ -19,6 +19,8 @@ pub struct Product {
     pub renditions: Vec<Rendition>,
     /// Where the time went.
     pub stages: StageTimes,
+    /// The part of it that each rendition's own thread spent.
+    pub lines: Vec<StageTimes>,
 }
 
 /// CPU time by stage, summed over threads.

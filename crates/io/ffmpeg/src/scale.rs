@@ -1,4 +1,5 @@
-//! Scaling with zimg, conversion with swscale where zimg cannot read, and quarter turns.
+//! Scaling with our own loops or zimg, conversion with swscale where zimg cannot read, and quarter
+//! turns.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,21 +9,67 @@ use streamflow_types::TranscodeFailure;
 
 use crate::av::{Frame, FramePool};
 use crate::picture::Size;
-use crate::zimg::{Graph, Scratch, Shape};
+use crate::shrink::{Rows, Shrink, shrink};
+use crate::zimg::{self, Graph, Shape};
 
 /// Graphs and pools kept; beyond it all are made anew. A ladder has ten sizes, and few segments
 /// change size at all.
 const MAX_KEPT: usize = 64;
 
+/// Our own loops between two sizes, where they can do it.
+type MaybeShrink = Option<Arc<Shrink>>;
+
 /// What scaling needs and can be used again.
 #[derive(Default)]
 pub(crate) struct Scaler {
+    shrinks: Mutex<HashMap<(Size, Size), MaybeShrink>>,
     graphs: Mutex<HashMap<(Shape, Shape), Arc<Graph>>>,
     pools: Mutex<HashMap<Size, Arc<FramePool>>>,
     converter: Mutex<Option<Converter>>,
 }
 
+/// Memory a thread lends to whatever scales for it.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    zimg: zimg::Scratch,
+    rows: Rows,
+}
+
 impl Scaler {
+    /// The picture in each of these sizes. It is read once for all that can be made in one pass.
+    pub(crate) fn scale_all(
+        &self,
+        from: &Frame,
+        sizes: &[Size],
+        scratch: &mut Scratch,
+    ) -> Result<Vec<Frame>, TranscodeFailure> {
+        let source = Shape::of(from).ok_or(TranscodeFailure::UnsupportedPixelFormat)?;
+        let plans: Vec<_> = sizes
+            .iter()
+            .map(|size| self.shrink(source, *size))
+            .collect();
+        let mut made = Vec::with_capacity(sizes.len());
+        for (size, plan) in sizes.iter().zip(&plans) {
+            made.push(match plan {
+                Some(_) => self.blank(*size)?,
+                None => self.scale_by_zimg(from, source, *size, &mut scratch.zimg)?,
+            });
+        }
+        let mut targets: Vec<_> = plans
+            .iter()
+            .zip(&mut made)
+            .filter_map(|(plan, frame)| Some((plan.as_deref()?, frame)))
+            .collect();
+        if !targets.is_empty() {
+            shrink(from, &mut targets, &mut scratch.rows)
+                .map_err(|_| TranscodeFailure::FilterGraph)?;
+            for (_, frame) in targets {
+                frame.copy_looks(from)?;
+            }
+        }
+        Ok(made)
+    }
+
     /// The picture as 8-bit 4:2:0 of limited range in this size: itself where it already is.
     pub(crate) fn scale(
         &self,
@@ -30,7 +77,17 @@ impl Scaler {
         size: Size,
         scratch: &mut Scratch,
     ) -> Result<Frame, TranscodeFailure> {
-        let source = Shape::of(from).ok_or(TranscodeFailure::UnsupportedPixelFormat)?;
+        let made = self.scale_all(from, &[size], scratch)?;
+        made.into_iter().next().ok_or(TranscodeFailure::FilterGraph)
+    }
+
+    fn scale_by_zimg(
+        &self,
+        from: &Frame,
+        source: Shape,
+        size: Size,
+        scratch: &mut zimg::Scratch,
+    ) -> Result<Frame, TranscodeFailure> {
         let target = Shape::target(size.0, size.1);
         if source == target {
             return Ok(from.share()?);
@@ -85,6 +142,22 @@ impl Scaler {
             made.turn_sample_shape();
         }
         Ok(made)
+    }
+
+    /// How to make a size by our own loops; `None` where that is zimg's, or nothing is to be made.
+    fn shrink(&self, source: Shape, size: Size) -> Option<Arc<Shrink>> {
+        let from = (source.width, source.height);
+        if from == size || source != Shape::target(from.0, from.1) {
+            return None;
+        }
+        let mut shrinks = lock(&self.shrinks);
+        if shrinks.len() >= MAX_KEPT {
+            shrinks.clear();
+        }
+        shrinks
+            .entry((from, size))
+            .or_insert_with(|| Shrink::new(from, size).map(Arc::new))
+            .clone()
     }
 
     fn graph(&self, from: Shape, to: Shape) -> Result<Arc<Graph>, TranscodeFailure> {

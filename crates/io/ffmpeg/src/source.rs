@@ -15,6 +15,7 @@ use crate::feed::{self, Feed, Item};
 use crate::order::Order;
 use crate::picture::{Orientation, Picture, Size, SizePlan, Window};
 use crate::product::{StageTimes, timed};
+use crate::scale::{Scaler, Scratch};
 use crate::settings::Settings;
 use crate::sound::Sound;
 
@@ -49,6 +50,10 @@ pub(crate) struct Source<'a, 'bytes> {
     pub(crate) orders: &'a [Order],
     pub(crate) feeds: &'a [Feed],
     pub(crate) settings: &'a Settings,
+    pub(crate) scaler: &'a Scaler,
+    /// Whether sizes are made as soon as a picture is decoded.
+    pub(crate) scales_ahead: bool,
+    pub(crate) scratch: Scratch,
     pub(crate) frame_bound: u64,
 }
 
@@ -260,7 +265,7 @@ impl Source<'_, '_> {
                 return Ok(());
             };
             match timed(&mut stages.decode, || decoder.receive()) {
-                Ok(frame) => self.picture(frame, turn)?,
+                Ok(frame) => self.picture(frame, turn, stages)?,
                 Err(refusal) if refusal.is_again() || refusal.is_end() => return Ok(()),
                 Err(refusal) => match self.broken(refusal) {
                     Some(failure) => return Err(failure),
@@ -277,7 +282,12 @@ impl Source<'_, '_> {
         decoder.failure(refusal)
     }
 
-    fn picture(&mut self, frame: Frame, turn: &mut Turn<'_>) -> Result<(), TranscodeFailure> {
+    fn picture(
+        &mut self,
+        frame: Frame,
+        turn: &mut Turn<'_>,
+        stages: &mut StageTimes,
+    ) -> Result<(), TranscodeFailure> {
         let Some(video) = &mut self.video else {
             return Ok(());
         };
@@ -327,6 +337,11 @@ impl Source<'_, '_> {
         };
         let number = video.decoded.frames;
         let picture = Arc::new(Picture::new(frame, &plan, pts, number, window, orientation));
+        if self.scales_ahead {
+            timed(&mut stages.scale, || {
+                picture.scale_ahead(self.scaler, &mut self.scratch)
+            });
+        }
         give_all(self.feeds, turn, || Item::Picture(Arc::clone(&picture)))
     }
 
@@ -367,7 +382,11 @@ fn plan_sizes(
         .iter()
         .map(|order| order.size(swap(size)).map(swap))
         .collect::<Result<Vec<_>, _>>()?;
-    let plan = Arc::new(SizePlan::new(size, &sizes));
+    let takes_all: Vec<bool> = orders
+        .iter()
+        .map(|order| order.takes_all_of(video.info.rate))
+        .collect();
+    let plan = Arc::new(SizePlan::new(size, &sizes, &takes_all));
     video.plan = Some(Arc::clone(&plan));
     Ok(plan)
 }

@@ -16,7 +16,7 @@ use crate::feed::Feed;
 use crate::order::{self, Order};
 use crate::product::{StageTimes, process_cpu, timed};
 use crate::rendition::{self, Line, Shared};
-use crate::scale::Scaler;
+use crate::scale::{Scaler, Scratch};
 use crate::sound::{Sound, SoundShape};
 use crate::source::{self, Decoded, Source, Video};
 use crate::{Control, Product, Settings};
@@ -30,6 +30,26 @@ pub fn transcode(
     work: &Work,
     settings: &Settings,
     control: &Control,
+) -> Result<Product, TranscodeFailure> {
+    run(source, work, settings, control, run_all)
+}
+
+/// Does the same one stage after another on this thread, every picture held in memory: its stage
+/// times are what decoding and encoding cost alone. For measuring.
+pub fn transcode_in_turn(
+    source: &[u8],
+    work: &Work,
+    settings: &Settings,
+) -> Result<Product, TranscodeFailure> {
+    run(source, work, settings, &Control::new(1), run_in_turn)
+}
+
+fn run(
+    source: &[u8],
+    work: &Work,
+    settings: &Settings,
+    control: &Control,
+    runner: Runner,
 ) -> Result<Product, TranscodeFailure> {
     av::quiet();
     control.cancel.check()?;
@@ -55,7 +75,7 @@ pub fn transcode(
     let opened = timed(&mut stages.open, || {
         Job::open(&source, container, work, &orders, settings, control)
     })?;
-    let mut product = opened.run(work, &orders, settings, control, &stop, turn)?;
+    let mut product = opened.run(work, &orders, settings, (control, &stop), turn, runner)?;
     product.stages.add(&stages);
     product.stages.process = process_cpu().saturating_sub(before);
     Ok(product)
@@ -181,11 +201,10 @@ impl<'bytes> Job<'bytes> {
         work: &Work,
         orders: &[Order],
         settings: &Settings,
-        control: &Control,
-        stop: &Stop,
+        (control, stop): (&Control, &Stop),
         turn: Turn<'_>,
+        runner: Runner,
     ) -> Result<Product, TranscodeFailure> {
-        let feeds: Vec<Feed> = orders.iter().map(|_| Feed::default()).collect();
         let (sound, shape) = self.sound.unzip();
         let scaler = Scaler::default();
         let card = control
@@ -218,19 +237,24 @@ impl<'bytes> Job<'bytes> {
             video: self.video,
             sound,
             orders,
-            feeds: &feeds,
+            feeds: &[],
             settings,
+            scaler: &scaler,
+            scales_ahead: true,
+            scratch: Scratch::default(),
             frame_bound: settings.frame_bound(self.duration),
         };
-        let (decoded, made) = run_all(source, &shared, &lines, &feeds, control, stop, turn);
+        let (decoded, made) = runner(source, &shared, &lines, (control, stop), turn);
         // The first failure ended all others, so it is the one to tell.
         stop.check()?;
         let decoded = decoded?;
         let mut stages = decoded.stages;
         let mut renditions = Vec::with_capacity(made.len());
+        let mut spent = Vec::with_capacity(made.len());
         for each in made {
-            let (rendition, spent) = each.map_err(|_| TranscodeFailure::Unrecoverable)??;
-            stages.add(&spent);
+            let (rendition, times) = each.map_err(|_| TranscodeFailure::Unrecoverable)??;
+            stages.add(&times);
+            spent.push(times);
             renditions.push(rendition);
         }
         Ok(Product {
@@ -240,6 +264,7 @@ impl<'bytes> Job<'bytes> {
             card_free_bytes: decoded.card_free,
             renditions,
             stages,
+            lines: spent,
         })
     }
 }
@@ -247,20 +272,28 @@ impl<'bytes> Job<'bytes> {
 /// What the thread of a rendition ends with.
 type Made = thread::Result<Result<(Rendition, StageTimes), TranscodeFailure>>;
 
+/// How the parts of a job are run.
+type Runner = fn(
+    Source<'_, '_>,
+    &Shared<'_>,
+    &[Line<'_>],
+    (&Control, &Stop),
+    Turn<'_>,
+) -> (Result<Decoded, TranscodeFailure>, Vec<Made>);
+
 /// Decodes on this thread and makes each rendition on one of its own.
 fn run_all(
     source: Source<'_, '_>,
     shared: &Shared<'_>,
     lines: &[Line<'_>],
-    feeds: &[Feed],
-    control: &Control,
-    stop: &Stop,
+    (control, stop): (&Control, &Stop),
     mut turn: Turn<'_>,
 ) -> (Result<Decoded, TranscodeFailure>, Vec<Made>) {
+    let feeds: Vec<Feed> = lines.iter().map(|_| Feed::default()).collect();
     thread::scope(|scope| {
         let threads: Vec<_> = lines
             .iter()
-            .zip(feeds)
+            .zip(&feeds)
             .map(|(line, feed)| {
                 scope.spawn(move || {
                     let _guard = Guard {
@@ -275,13 +308,46 @@ fn run_all(
             })
             .collect();
         let _guard = Guard { stop, feed: None };
-        let decoded = source
-            .run(&mut turn)
-            .inspect_err(|failure| stop.fail(failure.clone()));
+        let decoded = Source {
+            feeds: &feeds,
+            ..source
+        }
+        .run(&mut turn)
+        .inspect_err(|failure| stop.fail(failure.clone()));
         turn.rest();
         let made = threads.into_iter().map(thread::ScopedJoinHandle::join);
         (decoded, made.collect())
     })
+}
+
+/// Decodes, then scales, then makes one rendition after another.
+fn run_in_turn(
+    source: Source<'_, '_>,
+    shared: &Shared<'_>,
+    lines: &[Line<'_>],
+    (control, stop): (&Control, &Stop),
+    mut turn: Turn<'_>,
+) -> (Result<Decoded, TranscodeFailure>, Vec<Made>) {
+    // The source ends at its own bound of pictures.
+    let feeds: Vec<Feed> = lines.iter().map(|_| Feed::with_room(usize::MAX)).collect();
+    let decoded = Source {
+        feeds: &feeds,
+        scales_ahead: false,
+        ..source
+    }
+    .run(&mut turn)
+    .inspect_err(|failure| stop.fail(failure.clone()));
+    turn.rest();
+    let mut scratch = Scratch::default();
+    for picture in feeds.first().map_or_else(Vec::new, Feed::pictures) {
+        picture.scale_ahead(shared.scaler, &mut scratch);
+    }
+    let make = |(line, feed): (&Line<'_>, Feed)| {
+        let mut turn = Turn::new(&control.threads, stop, 1);
+        rendition::run(shared, line, &feed, &mut turn)
+            .inspect_err(|failure| stop.fail(failure.clone()))
+    };
+    (decoded, lines.iter().zip(feeds).map(make).map(Ok).collect())
 }
 
 /// The clock of a job without video.

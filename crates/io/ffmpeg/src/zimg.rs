@@ -11,6 +11,7 @@ use std::ptr;
 use ffmpeg_sys_next as ffi;
 
 use crate::av::Frame;
+use crate::shrink::SHARPNESS;
 
 /// What zimg wants to know of a picture's samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -139,6 +140,12 @@ impl Graph {
             sys::zimg_graph_builder_params_default(&mut params, sys::API_VERSION);
             params.resample_filter = sys::RESIZE_BICUBIC;
             params.resample_filter_uv = sys::RESIZE_BICUBIC;
+            for (a, b) in [
+                (&mut params.filter_param_a, &mut params.filter_param_b),
+                (&mut params.filter_param_a_uv, &mut params.filter_param_b_uv),
+            ] {
+                (*a, *b) = (0.0, SHARPNESS);
+            }
             params.cpu_type = sys::CPU_AUTO_64B;
             let graph = sys::zimg_filter_graph_build(&source, &target, &params);
             if graph.is_null() {
@@ -218,14 +225,16 @@ unsafe impl Send for Scratch {}
 /// Alignment of scratch memory.
 const SCRATCH_ALIGNMENT: usize = 64;
 
-impl Scratch {
-    pub(crate) const fn new() -> Self {
+impl Default for Scratch {
+    fn default() -> Self {
         Self {
             start: ptr::null_mut(),
             size: 0,
         }
     }
+}
 
+impl Scratch {
     fn at_least(&mut self, size: usize) -> *mut u8 {
         if size > self.size {
             self.release();

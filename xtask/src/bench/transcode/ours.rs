@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -15,14 +16,14 @@ use streamflow_types::{
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
-use super::{Cpu, LADDER};
+use super::{Cpu, Rung, streams};
 
 /// Ticks of the kernel's clock for CPU time, a second.
 const TICKS: u64 = 100;
 
 pub(super) struct Engine {
     runtime: Runtime,
-    pool: Pool,
+    pool: Arc<Pool>,
 }
 
 impl Engine {
@@ -38,30 +39,28 @@ impl Engine {
             Layer::Landlock,
         ]
         .into();
-        let pool = runtime.block_on(Pool::start(config))?;
+        let pool = Arc::new(runtime.block_on(Pool::start(config))?);
         Ok(Self { runtime, pool })
     }
 
     /// Transcodes each segment; gives what that cost this process and its workers. Renditions go
     /// to `keep`, where it is given.
-    pub(super) fn round(&self, segments: &[PathBuf], keep: Option<&Path>) -> anyhow::Result<Cpu> {
-        let sources: Vec<Bytes> = segments
-            .iter()
-            .map(|path| {
-                Ok(Bytes::from(
-                    fs::read(path).with_context(|| path.display().to_string())?,
-                ))
-            })
-            .collect::<anyhow::Result<_>>()?;
+    pub(super) fn round(
+        &self,
+        segments: &[PathBuf],
+        rungs: &[Rung],
+        keep: Option<&Path>,
+    ) -> anyhow::Result<Cpu> {
+        let sources = read(segments)?;
         let before = spent()?;
         for (number, source) in (0..).zip(sources) {
             let outcome = self
                 .runtime
-                .block_on(self.pool.transcode(job(source, number)));
+                .block_on(self.pool.transcode(job(source, rungs, number)));
             let outcome = outcome.context("the engine")?;
             if let Some(folder) = keep {
                 fs::create_dir_all(folder)?;
-                for ((name, ..), rendition) in LADDER.iter().zip(&outcome.renditions) {
+                for ((name, ..), rendition) in rungs.iter().zip(&outcome.renditions) {
                     fs::write(folder.join(format!("{name}.ts")), &rendition.bytes)?;
                 }
             }
@@ -72,21 +71,93 @@ impl Engine {
             system: after.system - before.system,
         })
     }
+
+    /// Streams side by side in real time: how long each segment took, as a part of its length.
+    pub(super) fn in_real_time(
+        &self,
+        segments: &[PathBuf],
+        rungs: &[Rung],
+        count: u32,
+        each: u64,
+    ) -> anyhow::Result<Vec<f64>> {
+        let sources = read(segments)?;
+        self.runtime.block_on(async {
+            let mut running = tokio::task::JoinSet::new();
+            for place in 0..count {
+                let (pool, sources) = (Arc::clone(&self.pool), sources.clone());
+                running.spawn(stream(pool, sources, rungs.to_vec(), (place, count), each));
+            }
+            let mut ratios = Vec::new();
+            while let Some(done) = running.join_next().await {
+                ratios.extend(done.context("a stream")??);
+            }
+            Ok(ratios)
+        })
+    }
+
+    /// Most memory that one worker had at once, which is what one segment in work takes.
+    pub(super) fn peak_memory(&self) -> anyhow::Result<u64> {
+        let peaks = children()?.into_iter().filter_map(|pid| peak_of(&pid));
+        peaks.max().context("there are no workers")
+    }
 }
 
-fn job(source: Bytes, number: u64) -> Job {
-    let profiles = LADDER.map(|(name, width, height, bitrate)| Profile {
+/// A segment every two seconds; how long each took, as a part of its length.
+async fn stream(
+    pool: Arc<Pool>,
+    sources: Vec<Bytes>,
+    rungs: Vec<Rung>,
+    (place, count): (u32, u32),
+    segments: u64,
+) -> anyhow::Result<Vec<f64>> {
+    // Streams do not begin together.
+    let start = Instant::now() + LENGTH * place / count;
+    let mut ratios = Vec::new();
+    for number in 0..segments {
+        tokio::time::sleep_until(start + LENGTH * u32::try_from(number)?).await;
+        let source = sources[number as usize % sources.len()].clone();
+        let mut job = job(source, &rungs, number);
+        job.session = SessionId::from_random(place.to_be_bytes());
+        let began = Instant::now();
+        pool.transcode(job).await.context("the engine")?;
+        ratios.push(streams::ratio(began.elapsed(), LENGTH));
+    }
+    Ok(ratios)
+}
+
+/// Most memory a worker had at once since it started.
+fn peak_of(pid: &str) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kilobytes: u64 = line.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes << 10)
+}
+
+/// How long a segment plays.
+const LENGTH: Duration = Duration::from_secs(2);
+
+fn read(segments: &[PathBuf]) -> anyhow::Result<Vec<Bytes>> {
+    let one = |path: &PathBuf| {
+        let bytes = fs::read(path).with_context(|| path.display().to_string())?;
+        Ok(Bytes::from(bytes))
+    };
+    segments.iter().map(one).collect()
+}
+
+fn job(source: Bytes, rungs: &[Rung], number: u64) -> Job {
+    let profile = |(name, width, height, bitrate): &Rung| Profile {
         container: Some(Container::MpegTs),
-        gop: Gop::Every(Duration::from_secs(2)),
-        ..Profile::new(name, width, height, bitrate, FrameRate::SOURCE)
-    });
+        gop: Gop::Every(LENGTH),
+        ..Profile::new(name, *width, *height, *bitrate, FrameRate::SOURCE)
+    };
+    let profiles: Vec<Profile> = rungs.iter().map(profile).collect();
     Job {
         session: SessionId::from_random([0, 0, 0, 1]),
         manifest: ManifestId::new("bench").expect("a short name is an id"),
         number: SegmentNumber(number),
-        duration: Duration::from_secs(2),
+        duration: LENGTH,
         source,
-        work: Work::new(profiles.to_vec()),
+        work: Work::new(profiles),
         deadline: Instant::now() + Duration::from_secs(300),
     }
 }
@@ -119,4 +190,22 @@ pub(in crate::bench) fn spent() -> anyhow::Result<Cpu> {
         user: time(ticks[0]),
         system: time(ticks[1]),
     })
+}
+
+/// Processes started by this one.
+fn children() -> anyhow::Result<Vec<String>> {
+    let me = std::process::id().to_string();
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let Ok(stat) = fs::read_to_string(entry?.path().join("stat")) else {
+            continue;
+        };
+        let Some((head, fields)) = stat.rsplit_once(')') else {
+            continue;
+        };
+        if fields.split_ascii_whitespace().nth(1) == Some(&me) {
+            found.extend(head.split(' ').next().map(str::to_owned));
+        }
+    }
+    Ok(found)
 }

@@ -7,21 +7,23 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use super::{Cpu, LADDER};
+use super::{Cpu, Rung};
 
 /// Ticks of the kernel's clock for CPU time, a second.
 const TICKS: u64 = 100;
 
-/// Transcodes each segment; renditions of the first stay in `folder/peer`.
-pub(super) fn round(segments: &[PathBuf], preset: &str, folder: &Path) -> anyhow::Result<Cpu> {
-    let (first, rest) = (folder.join("peer"), folder.join("peer-rest"));
-    for folder in [&first, &rest] {
-        fs::create_dir_all(folder)?;
-    }
+/// Transcodes each segment; renditions of the last stay in `folder/peer`.
+pub(super) fn round(
+    segments: &[PathBuf],
+    rungs: &[Rung],
+    preset: &str,
+    folder: &Path,
+) -> anyhow::Result<Cpu> {
+    let kept = folder.join("peer");
+    fs::create_dir_all(&kept)?;
     let before = of_children()?;
-    for (number, segment) in segments.iter().enumerate() {
-        let folder = if number == 0 { &first } else { &rest };
-        let status = command(segment, preset, folder)
+    for segment in segments {
+        let status = command(segment, rungs, preset, &kept)
             .status()
             .context("the ffmpeg program")?;
         ensure!(
@@ -37,12 +39,12 @@ pub(super) fn round(segments: &[PathBuf], preset: &str, folder: &Path) -> anyhow
     })
 }
 
-fn command(segment: &Path, preset: &str, folder: &Path) -> Command {
-    let outputs: Vec<String> = LADDER
+fn command(segment: &Path, rungs: &[Rung], preset: &str, folder: &Path) -> Command {
+    let outputs: Vec<String> = rungs
         .iter()
         .map(|(name, ..)| format!("[s{name}]"))
         .collect();
-    let scales: Vec<String> = LADDER
+    let scales: Vec<String> = rungs
         .iter()
         .map(|(name, width, height, _)| {
             format!("[s{name}]scale={width}:{height}:flags=bicubic[{name}]")
@@ -50,7 +52,7 @@ fn command(segment: &Path, preset: &str, folder: &Path) -> Command {
         .collect();
     let graph = format!(
         "[0:v]split={}{};{}",
-        LADDER.len(),
+        rungs.len(),
         outputs.concat(),
         scales.join(";")
     );
@@ -59,7 +61,7 @@ fn command(segment: &Path, preset: &str, folder: &Path) -> Command {
         .args(["-v", "error", "-nostdin", "-y", "-i"])
         .arg(segment);
     command.args(["-filter_complex", &graph]);
-    for (name, _, _, bitrate) in LADDER {
+    for (name, _, _, bitrate) in rungs {
         let rate = bitrate.to_string();
         command.args(["-map", &format!("[{name}]"), "-map", "0:a", "-c:a", "copy"]);
         command.args([

@@ -15,7 +15,7 @@ use crate::av::{
 use crate::card;
 use crate::picture::{Picture, Size};
 use crate::product::{StageTimes, timed};
-use crate::zimg::Scratch;
+use crate::scale::Scratch;
 
 /// Ticks a second of renditions with a rate of their own; MPEG-TS has no finer ones.
 const OWN_CLOCK: i32 = 90_000;
@@ -97,7 +97,7 @@ impl<'a> VideoLine<'a> {
             encoder: None,
             decoding: None,
             encoding: EncoderClock::new((ticks.1, ticks.0), base),
-            scratch: Scratch::new(),
+            scratch: Scratch::default(),
             ready: None,
             signature: None,
         })
