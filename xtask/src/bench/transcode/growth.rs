@@ -123,17 +123,18 @@ fn draw(growth: &Growth) -> String {
             step.renditions
         );
     }
-    let theirs = |step: &Step| step.ffmpeg_ms;
-    let ours = |step: &Step| step.ours_ms;
-    let sides: [(&str, &str, &dyn Fn(&Step) -> f64); 2] = [
-        ("#b5442e", "ffmpeg program", &theirs),
-        ("#1f6f8b", "streamflow", &ours),
+    let theirs: Vec<f64> = growth.steps.iter().map(|step| step.ffmpeg_ms).collect();
+    let ours: Vec<f64> = growth.steps.iter().map(|step| step.ours_ms).collect();
+    let sides = [
+        ("#b5442e", "ffmpeg program", theirs),
+        ("#1f6f8b", "streamflow", ours),
     ];
-    for (place, (colour, name, value)) in sides.into_iter().enumerate() {
+    for (place, (colour, name, values)) in sides.into_iter().enumerate() {
         let points: Vec<String> = growth
             .steps
             .iter()
-            .map(|step| format!("{:.1},{:.1}", x(step.renditions), y(value(step))))
+            .zip(values)
+            .map(|(step, ms)| format!("{:.1},{:.1}", x(step.renditions), y(ms)))
             .collect();
         let legend = TOP + 14.0 + 18.0 * place as f64;
         let _ = writeln!(
