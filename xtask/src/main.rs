@@ -36,7 +36,7 @@ enum Task {
     /// The market under a seed: orchestrators that die, hang and lie, in virtual time.
     Sim(sim::Arguments),
     /// Kill, stop, starve and garble real workers, 100 times each, and send 1,000 segments through.
-    Workers,
+    Workers(workers::Arguments),
     /// Structure alone: tiers, sizes of files and functions, names, words that do not belong.
     Tidy,
 }
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         Task::Fuzz { arguments } => fuzz::run(&root(), &arguments),
         Task::Sim(arguments) => sim::run(&arguments),
         Task::Tidy => tidy::run(&root()),
-        Task::Workers => workers::run(&root()),
+        Task::Workers(arguments) => workers::run(&root(), &arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

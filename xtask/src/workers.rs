@@ -4,9 +4,23 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, bail};
+use clap::Args;
+
+/// How much of the campaign.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Only the segments of many streams, no faults.
+    #[arg(long)]
+    segments: bool,
+}
 
 /// Runs the campaign of the worker's tests, optimised.
-pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
+pub(crate) fn run(root: &Path, arguments: &Arguments) -> anyhow::Result<()> {
+    let part = if arguments.segments {
+        "segments"
+    } else {
+        "full"
+    };
     let status = Command::new(env!("CARGO"))
         .args([
             "test",
@@ -16,7 +30,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
             "streamflow-worker",
         ])
         .args(["--test", "campaign", "--", "--nocapture"])
-        .env("STREAMFLOW_CAMPAIGN", "full")
+        .env("STREAMFLOW_CAMPAIGN", part)
         .current_dir(root)
         .status()
         .context("cargo could not be started")?;
