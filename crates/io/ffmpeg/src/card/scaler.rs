@@ -2,6 +2,7 @@
 //! driver compile its code, which costs more than a segment's scaling.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use streamflow_types::TranscodeFailure;
@@ -88,17 +89,14 @@ impl CardScaler {
         let key = (have, layout, size, self.layout, kernel);
         // Filters of one job are few and quick, and the card does one thing at a time anyway.
         let mut filters = lock(&self.filters);
-        if !filters.contains_key(&key) {
-            let filter = match self.card.0.kept.take(&key) {
+        let filter = match filters.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(match self.card.0.kept.take(&key) {
                 Some(filter) => filter,
                 None => CardFilter::new(from, size.0, size.1, self.layout, kernel)
                     .map_err(|_| TranscodeFailure::InvalidHardware)?,
-            };
-            filters.insert(key, filter);
-        }
-        let filter = filters
-            .get_mut(&key)
-            .ok_or(TranscodeFailure::InvalidHardware)?;
+            }),
+        };
         filter
             .run(from)
             .map_err(|_| TranscodeFailure::InvalidHardware)
