@@ -69,7 +69,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Figure> {
     let root = crate::root();
     let film = Bytes::from(std::fs::read(root.join(FILM)).context(FILM)?);
     let worker = match &arguments.worker {
-        Some(worker) => worker.clone(),
+        Some(worker) => worker.canonicalize().context("the worker program")?,
         None => worker(&root)?,
     };
     let runtime = Runtime::new()?;

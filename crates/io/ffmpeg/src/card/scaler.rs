@@ -90,16 +90,12 @@ impl CardScaler {
         // Filters of one job are few and quick, and the card does one thing at a time anyway.
         let mut filters = lock(&self.filters);
         let filter = match filters.entry(key) {
-            Entry::Occupied(filter) => filter.into_mut(),
-            Entry::Vacant(place) => {
-                let kept = self.card.0.kept.take(&key);
-                let filter = match kept {
-                    Some(filter) => filter,
-                    None => CardFilter::new(from, size.0, size.1, self.layout, kernel)
-                        .map_err(|_| TranscodeFailure::InvalidHardware)?,
-                };
-                place.insert(filter)
-            }
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(match self.card.0.kept.take(&key) {
+                Some(filter) => filter,
+                None => CardFilter::new(from, size.0, size.1, self.layout, kernel)
+                    .map_err(|_| TranscodeFailure::InvalidHardware)?,
+            }),
         };
         filter
             .run(from)
