@@ -260,7 +260,7 @@ fn pay(
     dice: &mut Dice,
 ) {
     let face = U256::from(1 + dice.below(1_000_000_000_000));
-    network.redeem(orchestrator, face);
+    assert_eq!(network.redeem(orchestrator, face), face);
     let stake = pool_stake(network, orchestrator, round.number);
     let minted = network.read("Minter", MinterView::currentMintedTokensCall {});
     let own = books

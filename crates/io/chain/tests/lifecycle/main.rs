@@ -7,6 +7,7 @@ mod dice;
 mod earnings;
 mod inflation;
 mod network;
+mod reserve;
 mod tickets;
 
 use alloy_primitives::U256;
