@@ -92,7 +92,9 @@ function showStream(path) {
     badge.dataset.state = state;
     if (state === 'live' && was !== 'live') player.hurry();
     was = state;
-    if (answer) showRenditions(answer.stream, player.playing);
+    if (!answer) return;
+    showRenditions(answer.stream, player.playing);
+    player.offered(answer.stream.variants.filter((one) => one.segments > 0).map((one) => one.name));
   }, showAge);
 }
 

@@ -24,6 +24,7 @@ export class LiveVideo extends EventTarget {
     this.movedAt = Date.now();
     this.lastTime = -1;
     this.mediaFailures = 0;
+    this.grownTo = '';
     video.addEventListener('playing', () => this.well());
     setInterval(() => this.look(), LOOK_MS);
     this.load();
@@ -42,7 +43,7 @@ export class LiveVideo extends EventTarget {
 
   loadWithHls() {
     const { Events, ErrorTypes } = window.Hls;
-    const hls = new window.Hls({ backBufferLength: 30, liveSyncDurationCount: 3, maxLiveSyncPlaybackRate: 1.05 });
+    const hls = new window.Hls({ backBufferLength: 30, liveSyncDurationCount: 3, maxLiveSyncPlaybackRate: 1.05, xhrSetup: freshPlaylists });
     this.hls = hls;
     hls.on(Events.MANIFEST_PARSED, () => {
       this.takeLevels();
@@ -137,6 +138,19 @@ export class LiveVideo extends EventTarget {
     this.dispatchEvent(new Event('levels'));
   }
 
+  /**
+   * The variants there are by now. A playlist of variants is read once: when one has come since, it is
+   * read anew, once for each new set.
+   */
+  offered(names) {
+    if (!this.hls || this.levels.length === 0 || this.timer) return;
+    const missing = names.filter((name) => !this.levels.some((level) => level.name === name));
+    const set = names.join();
+    if (missing.length === 0 || set === this.grownTo) return;
+    this.grownTo = set;
+    this.load();
+  }
+
   /** `auto`, or the name of a variant. */
   choose(name) {
     this.wanted = name;
@@ -178,6 +192,12 @@ export class LiveVideo extends EventTarget {
     if (this.edge != null) this.video.currentTime = this.edge;
     this.video.play().catch(() => {});
   }
+}
+
+/** Caches may keep what the gateway serves for a while. A playlist of something live is asked for anew. */
+function freshPlaylists(request, url) {
+  request.open('GET', url, true);
+  if (new URL(url, location.href).pathname.endsWith('.m3u8')) request.setRequestHeader('Cache-Control', 'no-cache');
 }
 
 /** `480p` of `…/stream/demo/480p.m3u8`. */

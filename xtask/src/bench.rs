@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what things cost, held against a limit. Each prints a table and, as its last
 //! line, the same as JSON; with `--goal` it fails where the limit is missed. Build with `--release`.
 
+mod gpu;
 mod select;
 mod transcode;
 
@@ -19,6 +20,8 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Bench {
+    /// A ladder on a graphics card, against the processor of the same machine.
+    Gpu(gpu::Arguments),
     /// The choice of an orchestrator for a segment.
     Select(select::Arguments),
     /// A ladder of real segments, against the ffmpeg program.
@@ -38,6 +41,7 @@ struct Figure {
 /// Runs one.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let figure = match &arguments.bench {
+        Bench::Gpu(arguments) => gpu::run(arguments)?,
         Bench::Select(arguments) => select::run(arguments)?,
         Bench::Transcode(arguments) => transcode::run(arguments)?,
     };

@@ -13,7 +13,7 @@ mod up;
 
 use std::path::Path;
 
-pub(crate) use engine::{hello as engine_hello, speed};
+pub(crate) use engine::{hello as engine_hello, speed, try_devices};
 
 use streamflow_runtime::telemetry::{self, Logs};
 

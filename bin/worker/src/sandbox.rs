@@ -2,12 +2,16 @@
 //! and the node decides whether it goes on without it.
 //!
 //! Invariant: after [`Sandbox::seal`] no file with a place in a file system can be opened, no socket
-//! made, no process started.
+//! made, no process started. After [`Sandbox::seal_for_card`] the same, but for the nodes of one
+//! card and what its driver reads of the system.
 
+mod driver;
 mod files;
 mod limits;
 mod namespaces;
 mod syscalls;
+
+use std::path::Path;
 
 use rustix::process::{DumpableBehavior, Signal};
 use rustix::thread::{CapabilitySet, CapabilitySets};
@@ -51,7 +55,7 @@ impl Sandbox {
         let in_user_namespace = self.active.contains(&Layer::UserNamespace);
         self.note(
             Layer::ResourceLimits,
-            limits::set(memory_bytes, in_user_namespace),
+            limits::set(&limits::of_processor(memory_bytes, in_user_namespace)),
         );
         self.note(Layer::Landlock, files::forbid());
         let opening = match self.active.contains(&Layer::Landlock) {
@@ -59,6 +63,31 @@ impl Sandbox {
             false => syscalls::Opening::Nothing,
         };
         self.note(Layer::Seccomp, syscalls::restrict(opening));
+    }
+
+    /// The files a driver may open while it starts, for its threads too: its libraries, its nodes,
+    /// what it reads of the system. A card whose own node is known has no other's.
+    pub(crate) fn fence_driver(&mut self, node: Option<&Path>) {
+        self.note(Layer::Landlock, driver::fence(node));
+    }
+
+    /// The rest, once the card's libraries are loaded and its driver runs.
+    pub(crate) fn seal_for_card(&mut self, node: Option<&Path>) {
+        let in_user_namespace = self.active.contains(&Layer::UserNamespace);
+        self.note(
+            Layer::ResourceLimits,
+            limits::set(&limits::of_card(in_user_namespace)),
+        );
+        if self.active.contains(&Layer::Landlock)
+            && let Err(error) = driver::narrow(node)
+        {
+            self.active.retain(|layer| *layer != Layer::Landlock);
+            self.note(Layer::Landlock, Err(error));
+        }
+        self.note(
+            Layer::Seccomp,
+            syscalls::restrict(syscalls::Opening::Driver),
+        );
     }
 
     /// Whether memory files can be opened by their name.

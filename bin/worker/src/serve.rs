@@ -1,6 +1,8 @@
-//! The worker's day: a greeting, then one segment after another. One thread listens, so that a
-//! cancel, a change of tokens or a ping is heard while the other transcodes.
+//! The worker's day: a greeting, then one segment after another, or several side by side where they
+//! share a graphics card. One thread listens, so that a cancel, a change of tokens or a ping is
+//! heard while others transcode.
 
+use std::collections::HashMap;
 use std::os::fd::AsFd;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,12 +10,13 @@ use std::time::Instant;
 
 use anyhow::Context;
 use streamflow_engine::protocol::{
-    Channel, ChannelError, FromWorker, Hello, JobSpec, PROTOCOL_VERSION, SealedMemory, StageTimes,
-    ToWorker,
+    Channel, ChannelError, DeviceReport, DeviceUse, FromWorker, Hello, JobSpec, PROTOCOL_VERSION,
+    SealedMemory, StageTimes, ToWorker,
 };
-use streamflow_ffmpeg::{Control, Probe, Product, Settings, transcode};
+use streamflow_ffmpeg::{Card, Control, Probe, Product, Settings, transcode};
 use streamflow_types::{Capability, MAX_SEGMENT_BYTES, TranscodeFailure};
 
+use crate::card::Tried;
 use crate::sandbox::Sandbox;
 
 /// Jobs between the listener and the worker. The node sends the next one after the last is
@@ -37,11 +40,11 @@ struct Line {
     sending: Arc<Mutex<()>>,
 }
 
-/// What the listener steers: the job in hand, if any.
-type InHand = Arc<Mutex<Option<(u32, Control)>>>;
+/// What the listener steers: the jobs in hand, one but on a card.
+type InHand = Arc<Mutex<HashMap<u32, Control>>>;
 
 /// Works until the node closes the socket.
-pub(crate) fn serve(sandbox: Sandbox, probe: Probe) -> anyhow::Result<()> {
+pub(crate) fn serve(sandbox: Sandbox, probe: &Probe, tried: Option<Tried>) -> anyhow::Result<()> {
     let socket = std::io::stdin()
         .as_fd()
         .try_clone_to_owned()
@@ -50,15 +53,27 @@ pub(crate) fn serve(sandbox: Sandbox, probe: Probe) -> anyhow::Result<()> {
         channel: Arc::new(Channel::new(socket)),
         sending: Arc::default(),
     };
-    line.send(0, &hello(sandbox, &probe), None)?;
+    let (card, report) = match tried {
+        Some(Tried { card, report }) => (card, Some(report)),
+        None => (None, None),
+    };
+    let is_useless = card.is_none() && report.is_some();
+    line.send(0, &hello(sandbox, probe, report), None)?;
+    if is_useless {
+        // The node has heard why.
+        return Ok(());
+    }
     let (jobs, queue) = mpsc::sync_channel(JOBS);
     let in_hand = InHand::default();
-    let (listening, steered) = (line.clone(), in_hand.clone());
+    let (listening, steered, shared) = (line.clone(), in_hand.clone(), card.clone());
     std::thread::Builder::new()
         .name("listen".to_owned())
-        .spawn(move || listen(&listening, &steered, &jobs))
+        .spawn(move || listen(&listening, &steered, shared.as_ref(), &jobs))
         .context("no thread to listen")?;
-    work(&line, &in_hand, &queue)
+    match card {
+        Some(_) => work_side_by_side(&line, &in_hand, &queue),
+        None => work(&line, &in_hand, &queue),
+    }
 }
 
 fn work(line: &Line, in_hand: &InHand, queue: &Receiver<Job>) -> anyhow::Result<()> {
@@ -66,10 +81,44 @@ fn work(line: &Line, in_hand: &InHand, queue: &Receiver<Job>) -> anyhow::Result<
     while let Ok(job) = queue.recv() {
         let number = job.number;
         let answered = answer(line, job);
-        lock(in_hand).take_if(|(held, _)| *held == number);
+        lock(in_hand).remove(&number);
         answered?;
     }
     Ok(())
+}
+
+/// Each job on a thread of its own. One that cannot be answered ends the process: what it left on
+/// the card is nobody's guess.
+fn work_side_by_side(line: &Line, in_hand: &InHand, queue: &Receiver<Job>) -> anyhow::Result<()> {
+    std::thread::scope(|scope| {
+        while let Ok(job) = queue.recv() {
+            std::thread::Builder::new()
+                .name("job".to_owned())
+                .spawn_scoped(scope, move || {
+                    let _ends = EndOnPanic;
+                    let number = job.number;
+                    let answered = answer(line, job);
+                    lock(in_hand).remove(&number);
+                    if let Err(error) = answered {
+                        eprintln!("streamflow-worker: {error:#}");
+                        std::process::exit(1);
+                    }
+                })
+                .context("no thread for a job")?;
+        }
+        Ok(())
+    })
+}
+
+/// A job that panics would leave its sender waiting.
+struct EndOnPanic;
+
+impl Drop for EndOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::exit(1);
+        }
+    }
 }
 
 fn answer(line: &Line, job: Job) -> anyhow::Result<()> {
@@ -79,7 +128,13 @@ fn answer(line: &Line, job: Job) -> anyhow::Result<()> {
         // the segment's fault. Ending here gives it to a fresh worker.
         _ if !has_memory() => anyhow::bail!("no memory is left to judge a segment by"),
         Err(failure @ TranscodeFailure::Unrecoverable) => anyhow::bail!("{failure}"),
-        Ok(product) => deliver(line, job.number, product, started)?,
+        Ok(product) => {
+            let device = job.control.card.is_some().then_some(DeviceUse {
+                frames: product.frames_on_card,
+                free_bytes: product.card_free_bytes,
+            });
+            deliver(line, job.number, product, device, started)?;
+        }
         Err(failure) => line.send(job.number, &FromWorker::Failed(failure), None)?,
     }
     Ok(())
@@ -109,6 +164,7 @@ fn deliver(
     line: &Line,
     number: u32,
     product: Product,
+    device: Option<DeviceUse>,
     started: Instant,
 ) -> Result<(), ChannelError> {
     let decoded = FromWorker::Decoded {
@@ -132,31 +188,40 @@ fn deliver(
     let times = StageTimes {
         cpu: product.stages.process,
         wall: started.elapsed(),
+        device,
     };
     line.send(number, &FromWorker::Done(times), None)
 }
 
 /// Hears the node until it is gone or talks nonsense.
-fn listen(line: &Line, in_hand: &InHand, jobs: &SyncSender<Job>) {
-    match hear(line, in_hand, jobs) {
+fn listen(line: &Line, in_hand: &InHand, card: Option<&Card>, jobs: &SyncSender<Job>) {
+    match hear(line, in_hand, card, jobs) {
         Ok(()) | Err(ChannelError::Closed) => {}
         Err(error) => eprintln!("streamflow-worker: {error}"),
     }
-    // Nobody waits for the job in hand.
-    if let Some((_, control)) = lock(in_hand).take() {
+    // Nobody waits for the jobs in hand.
+    for (_, control) in lock(in_hand).drain() {
         control.cancel.cancel();
     }
 }
 
-fn hear(line: &Line, in_hand: &InHand, jobs: &SyncSender<Job>) -> Result<(), ChannelError> {
+fn hear(
+    line: &Line,
+    in_hand: &InHand,
+    card: Option<&Card>,
+    jobs: &SyncSender<Job>,
+) -> Result<(), ChannelError> {
     loop {
         let received = line.channel.receive()?;
         let number = received.header.job;
         let message = ToWorker::decode(received.header.kind, &received.body)?;
         match (message, received.memory) {
             (ToWorker::Job(spec), Some(source)) => {
-                let control = Control::new(threads(spec.threads));
-                *lock(in_hand) = Some((number, control.clone()));
+                let control = Control {
+                    card: card.cloned(),
+                    ..Control::new(threads(spec.threads))
+                };
+                lock(in_hand).insert(number, control.clone());
                 let job = Job {
                     number,
                     spec: *spec,
@@ -185,9 +250,7 @@ fn hear(line: &Line, in_hand: &InHand, jobs: &SyncSender<Job>) -> Result<(), Cha
 }
 
 fn held(in_hand: &InHand, number: u32) -> Option<Control> {
-    let in_hand = lock(in_hand);
-    let (held, control) = in_hand.as_ref()?;
-    (*held == number).then(|| control.clone())
+    lock(in_hand).get(&number).cloned()
 }
 
 fn threads(count: u32) -> usize {
@@ -212,7 +275,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn hello(sandbox: Sandbox, probe: &Probe) -> FromWorker {
+fn hello(sandbox: Sandbox, probe: &Probe, device: Option<DeviceReport>) -> FromWorker {
     let capabilities = capabilities(probe, sandbox.opens_memory_files());
     FromWorker::Hello(Box::new(Hello {
         protocol: PROTOCOL_VERSION,
@@ -221,6 +284,7 @@ fn hello(sandbox: Sandbox, probe: &Probe) -> FromWorker {
         active: sandbox.active,
         missing: sandbox.missing,
         capabilities,
+        device,
     }))
 }
 

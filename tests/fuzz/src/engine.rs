@@ -48,6 +48,7 @@ mod tests {
             active: Layer::ALL.to_vec(),
             missing: Vec::new(),
             capabilities: vec![0, 1, 12],
+            device: None,
         };
         let (frames, pixels) = (60, 55_296_000);
         [

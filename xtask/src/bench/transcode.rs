@@ -18,6 +18,8 @@ use clap::{Args, ValueEnum};
 
 use super::Figure;
 
+pub(super) use ours::spent;
+
 /// Rounds that differ by more than this from their median make a noisy run.
 const NOISE: f64 = 0.10;
 
@@ -66,9 +68,9 @@ impl Source {
 }
 
 /// One rung: name, width, height, bits a second.
-type Rung = (&'static str, u32, u32, u32);
+pub(super) type Rung = (&'static str, u32, u32, u32);
 
-const LADDER: [Rung; 4] = [
+pub(super) const LADDER: [Rung; 4] = [
     ("720p", 1280, 720, 2_500_000),
     ("480p", 854, 480, 1_200_000),
     ("360p", 640, 360, 800_000),
@@ -77,9 +79,9 @@ const LADDER: [Rung; 4] = [
 
 /// CPU time, user and system.
 #[derive(Clone, Copy, Default)]
-struct Cpu {
-    user: Duration,
-    system: Duration,
+pub(super) struct Cpu {
+    pub(super) user: Duration,
+    pub(super) system: Duration,
 }
 
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Figure> {
@@ -132,7 +134,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Figure> {
 }
 
 /// Builds the worker as it ships, and gives its path.
-fn build(root: &Path) -> anyhow::Result<std::path::PathBuf> {
+pub(super) fn build(root: &Path) -> anyhow::Result<std::path::PathBuf> {
     let status = Command::new(env!("CARGO"))
         .args([
             "build",
@@ -149,7 +151,7 @@ fn build(root: &Path) -> anyhow::Result<std::path::PathBuf> {
 }
 
 /// The median, and how far the farthest is from it, as a part of it.
-fn median_and_spread(ratios: &mut [f64]) -> (f64, f64) {
+pub(super) fn median_and_spread(ratios: &mut [f64]) -> (f64, f64) {
     ratios.sort_by(f64::total_cmp);
     let median = ratios[ratios.len() / 2];
     let (first, last) = (ratios[0], ratios[ratios.len() - 1]);

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use streamflow_engine::protocol::{Hello, Layer};
 use streamflow_engine::{
-    Faulty, Latency, LaunchError, Measurement, Null, Pool, PoolConfig, Transcoder, machine,
-    measure, measure_once,
+    DeviceState, DeviceStatus, Devices, DevicesConfig, Faulty, Fleet, Latency, LaunchError,
+    Measurement, Null, Pool, PoolConfig, Transcoder, machine, measure, measure_once,
 };
 use streamflow_runtime::Metrics;
-use streamflow_types::Profile;
+use streamflow_types::{Profile, SessionId};
 
 use super::ground::Ground;
 use crate::config::{EngineTable, Misbehaviour};
@@ -40,8 +40,42 @@ const PRESETS: [&str; 7] = [
     "slow",
 ];
 
-/// Starts the workers.
-pub(super) async fn start(table: &EngineTable, metrics: &Metrics) -> Result<Arc<Pool>, Failure> {
+/// Starts the workers, those of the cards that are wanted too.
+pub(super) async fn start(table: &EngineTable, ground: &Ground) -> Result<Arc<Fleet>, Failure> {
+    let pool = start_pool(table, &ground.metrics).await?;
+    let mut config = devices(table, table.device.clone());
+    config.readiness = ground.readiness.clone();
+    Ok(Arc::new(Fleet::start(pool, config).await))
+}
+
+/// How these cards are used.
+fn devices(table: &EngineTable, devices: Devices) -> DevicesConfig {
+    let mut config = DevicesConfig::new(devices);
+    config.reserve_bytes = table.device_reserve.0;
+    // Containers put the driver's libraries where this variable says.
+    let libraries = std::env::var_os(LIBRARY_PATH).map(|path| (LIBRARY_PATH.into(), path));
+    config.environment.extend(libraries);
+    config
+}
+
+/// Where the loader looks for libraries first.
+const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
+
+/// Tries the cards this machine shows, and those that are wanted, as a node would.
+pub(crate) async fn try_devices(table: &EngineTable) -> Result<Vec<DeviceStatus>, Failure> {
+    let wanted = match &table.device {
+        Devices::Auto | Devices::Processor => Devices::Auto,
+        wanted => wanted.clone(),
+    };
+    let config = devices(table, wanted);
+    if config.cards().is_empty() {
+        return Ok(Vec::new());
+    }
+    let pool = start_pool(table, &Metrics::new()).await?;
+    Ok(Fleet::start(pool, config).await.devices())
+}
+
+async fn start_pool(table: &EngineTable, metrics: &Metrics) -> Result<Arc<Pool>, Failure> {
     check_preset(&table.preset)?;
     let mut config = PoolConfig::new(worker(table)?, metrics.clone());
     config.preset.clone_from(&table.preset);
@@ -66,26 +100,37 @@ pub(super) async fn start_measured(
     table: &EngineTable,
     ground: &Ground,
     measured: bool,
-) -> Result<Arc<Pool>, Failure> {
-    let pool = start(table, &ground.metrics).await?;
+) -> Result<Arc<Fleet>, Failure> {
+    let fleet = start(table, ground).await?;
     if !measured {
-        return Ok(pool);
+        return Ok(fleet);
     }
     let cores = cores(table)?;
+    let cards = cards(&fleet);
+    let jobs = u32::try_from(cards.len())
+        .unwrap_or(0)
+        .saturating_mul(JOBS_ON_A_CARD);
+    let parallel = cores.saturating_add(jobs);
     let ladder: Vec<_> = MEASURED_LADDER
         .iter()
         .filter_map(|name| Profile::preset(name).ok())
         .collect();
     let key = format!(
-        "{} {} {} cores",
+        "{} {} {} cores {}",
         machine(),
         env!("CARGO_PKG_VERSION"),
-        cores
+        cores,
+        cards.join(" ")
     );
     let file = ground.place.folder().join("capacity.json");
-    let measurement = measure_once(&file, &key, pool.as_ref(), &ladder, cores)
+    let measurement = measure_once(&file, &key, fleet.as_ref(), &ladder, parallel)
         .await
         .map_err(|error| Failure::new(Exit::Precondition, "engine", error_chain(&error)))?;
+    for number in 0..parallel.get() {
+        // What was measured with leaves its places on the cards.
+        let session = SessionId::from_random(number.to_be_bytes());
+        fleet.end_session(&session).await;
+    }
     if measurement.is_too_slow() {
         tracing::warn!(
             speed = measurement.speed,
@@ -97,18 +142,32 @@ pub(super) async fn start_measured(
         speed = measurement.speed,
         "capacity measured"
     );
-    pool.set_capacity(measurement.streams);
-    Ok(pool)
+    fleet.set_capacity(measurement.streams);
+    Ok(fleet)
 }
+
+/// The cards in use, by their own numbers: another card carries another number of streams.
+fn cards(fleet: &Fleet) -> Vec<String> {
+    let statuses = fleet.devices().into_iter();
+    statuses
+        .filter_map(|status| match status.state {
+            DeviceState::Up(_, facts) => Some(facts.uuid),
+            DeviceState::Starting | DeviceState::Down(_) => None,
+        })
+        .collect()
+}
+
+/// Segments given to each card at once when it is measured.
+const JOBS_ON_A_CARD: u32 = 4;
 
 /// What a worker says of itself when it is started as a node would start it.
 pub(crate) async fn hello(table: &EngineTable, metrics: &Metrics) -> Result<Hello, Failure> {
-    Ok(start(table, metrics).await?.hello().clone())
+    Ok(start_pool(table, metrics).await?.hello().clone())
 }
 
 /// How fast this machine makes a ladder, with the engine's own settings.
 pub(crate) async fn speed(table: &EngineTable, ladder: &[Profile]) -> Result<Measurement, Failure> {
-    let pool = start(table, &Metrics::new()).await?;
+    let pool = start_pool(table, &Metrics::new()).await?;
     measure(pool.as_ref(), ladder, cores(table)?)
         .await
         .map_err(|error| Failure::new(Exit::Precondition, "engine", error_chain(&error)))

@@ -32,7 +32,7 @@ pub(super) async fn serve(
     let config = translate(&start, &ground)?;
     let listeners = open_doors(&start, &ground, when_taken).await?;
     let local: Option<Arc<dyn Transcoder>> = if config.fallback.contains(&Fallback::Local) {
-        Some(engine::start(&start.config.engine, &ground.metrics).await?)
+        Some(engine::start(&start.config.engine, &ground).await?)
     } else {
         None
     };

@@ -118,6 +118,7 @@ fn translate(start: &Start, ground: &Ground) -> Result<Config, Failure> {
         source_budget_bytes: bytes(table.source_memory.0),
         rendition_budget_bytes: bytes(table.rendition_memory.0),
         fetch_allowed: table.fetch_allow.clone(),
+        auth_webhook: table.auth_webhook.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         ping_itself: table.startup_check.0,
     })

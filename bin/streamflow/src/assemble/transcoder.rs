@@ -73,13 +73,6 @@ fn translate(start: &Start) -> Result<Config, Failure> {
     })?;
     let orchestrator = OrchestratorAddress::parse(orchestrator)
         .map_err(|error| Failure::usage("config", error))?;
-    if table.device != "cpu" {
-        let message = format!(
-            "transcoder.device: {:?} is not offered by this build",
-            table.device
-        );
-        return Err(Failure::usage("device", message).hint("use --device cpu"));
-    }
     let secret = start.secret(table.secret_file.as_deref())?.ok_or_else(|| {
         Failure::usage("config", "a transcoder needs the orchestrator's secret")
             .hint("add --secret-file FILE")

@@ -155,6 +155,12 @@ fn up_options() -> [Arg; 4] {
     ]
 }
 
+/// Settings beyond the common ones in the short help of those who come for them.
+const SHOWN: [(&str, &str); 2] = [
+    ("orchestrator", "engine.device"),
+    ("transcoder", "engine.device"),
+];
+
 fn role(name: &'static str, tables: &[&str], all: bool) -> Command {
     let own =
         |key: &&Key| tables.contains(&key.table) && !GLOBAL_KEYS.contains(&key.path().as_str());
@@ -162,7 +168,7 @@ fn role(name: &'static str, tables: &[&str], all: bool) -> Command {
         .iter()
         .flat_map(|table| keys().filter(move |key| key.table == *table))
         .filter(own)
-        .map(|key| setting(key, all))
+        .map(|key| setting(key, all || SHOWN.contains(&(name, &key.path()))))
         .collect();
     Command::new(name)
         .args(arguments)

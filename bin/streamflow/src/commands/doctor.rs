@@ -2,6 +2,7 @@
 //! says what was found, and, unless all is well, why that is so and what to do about it. It opens
 //! nothing to the outside and changes nothing.
 
+mod cards;
 mod clock;
 mod disk;
 mod graphics;
@@ -133,6 +134,7 @@ pub(crate) async fn run(
     }
     if wanted(Check::Gpu) {
         findings.push(graphics::look(Path::new("/")));
+        findings.extend(cards::look(&config.engine).await);
     }
     if let Some(file) = &arguments.report {
         write_report(file, &report(layers, &findings))?;

@@ -95,6 +95,9 @@ fn show(found: &Found) -> String {
     for reason in &status.reasons {
         let _ = writeln!(text, "  {}: {}", reason.code, reason.message);
     }
+    for note in &status.notes {
+        let _ = writeln!(text, "  {:<14}{}", note.code, note.message);
+    }
     let segments = &status.role.segments;
     let _ = writeln!(text, "  {sessions:<14}{}", usage(&status.role.sessions));
     let _ = writeln!(

@@ -61,7 +61,7 @@ const fn switch(name: &'static str, class: Class) -> Flag {
 use Class::{Honoured, NoEffect, Refused, Role};
 
 const NO_CHAIN: &str = "off chain orchestrators have no stake, price or address";
-const CPU: &str = "this build works on the processor";
+const NVIDIA_ONLY: &str = "this build works on the processor and on NVIDIA cards";
 const STORE: &str = "external object stores and recordings are not offered by this build yet";
 const EVENTS: &str = "event queues are not offered by this build yet";
 
@@ -130,13 +130,13 @@ pub(super) const FLAGS: &[Flag] = &[
         "startupAvailabilityCheck",
         Honoured(|value, _| one("orchestrator.startup_check", value.into())),
     ),
+    flag("nvidia", Honoured(nvidia)),
     // Without effect.
     switch(
         "monitor",
         NoEffect("metrics are always served on the control address"),
     ),
-    flag("nvidia", NoEffect(CPU)),
-    flag("netint", NoEffect(CPU)),
+    flag("netint", NoEffect(NVIDIA_ONLY)),
     switch(
         "testTranscoder",
         NoEffect("the media workers are always tried at start"),
@@ -311,6 +311,25 @@ fn max_sessions(value: &str, verb: &Verb) -> Outcome {
     }
 }
 
+/// Numbers of cards, or all.
+fn nvidia(value: &str, verb: &Verb) -> Outcome {
+    if matches!(verb, Verb::Gateway) {
+        return Ok(Translation::NoEffect(
+            "a gateway's own engine looks for cards itself",
+        ));
+    }
+    let devices = match value.trim() {
+        "all" => "all".to_owned(),
+        numbers => format!("nvidia:{numbers}"),
+    };
+    match devices.parse::<streamflow_engine::Devices>() {
+        Ok(_) => one("engine.device", devices),
+        Err(_) => Err(format!(
+            "{value:?} is neither all nor a list of numbers such as 0,1"
+        )),
+    }
+}
+
 /// A literal, or the path of a file whose trimmed content is the secret.
 fn secret(value: &str, _: &Verb) -> Outcome {
     let path = std::path::Path::new(value);
@@ -334,10 +353,10 @@ fn ladder(value: &str) -> String {
 fn auth_webhook(value: &str, verb: &Verb) -> Outcome {
     match verb {
         Verb::Gateway => one("gateway.auth_webhook", value.to_owned()),
-        Verb::Orchestrator => {
-            Err("an orchestrator's webhook sets prices, and ".to_owned() + PAYMENTS)
-        }
-        _ => Ok(Translation::NoEffect("it is a gateway's")),
+        Verb::Orchestrator => one("orchestrator.auth_webhook", value.to_owned()),
+        _ => Ok(Translation::NoEffect(
+            "it is for gateways and orchestrators",
+        )),
     }
 }
 

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use streamflow_engine::{Fault, ParseFaultError};
+use streamflow_engine::{Devices, Fault, ParseDevicesError, ParseFaultError};
 use streamflow_runtime::telemetry::LogFormat;
 use url::Url;
 
@@ -151,6 +151,7 @@ words! {
     };
     u32, "N", |text| text.parse().map_err(|_| format!("{text:?} is no whole number"));
     LogFormat, "text|json", |text| text.parse().map_err(|_| format!("{text:?} is neither text nor json"));
+    Devices, "DEVICES", |text| text.parse().map_err(|error: ParseDevicesError| error.to_string());
     MaxSessions, "N|auto", |text| MaxSessions::parse(text);
     Fallback, "network,local,passthrough", |text| Fallback::parse(text);
     Misbehaviour, "MODE", |text| Misbehaviour::parse(text);

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use streamflow_engine::Devices;
 use streamflow_runtime::telemetry::LogFormat;
 use url::Url;
 
@@ -92,6 +93,10 @@ table! {
     EngineTable "engine" {
         /// The worker program. Default: streamflow-worker beside this program.
         More worker: Option<PathBuf>;
+        /// What to work on: cpu, nvidia:0,1, all cards, or auto for the cards the system shows.
+        More device: Devices = "auto";
+        /// Memory of each card left to others.
+        More device_reserve: Bytes = "256 MiB";
         /// Cores to use. Default: all.
         More cores: Option<u32>;
         /// Encoder preset, from ultrafast to slow.
@@ -165,6 +170,8 @@ table! {
         Common secret_file: Option<PathBuf>;
         /// Sessions at once: a number, or auto for what the transcoders carry.
         Common max_sessions: MaxSessions = "auto";
+        /// Ask this URL whether a gateway gets an offer.
+        Common auth_webhook: Option<Url>;
         /// Control API and metrics.
         Common control_addr: SocketAddr = "127.0.0.1:7935";
         /// Check at start that the service address leads here.
@@ -177,8 +184,8 @@ table! {
         More rendition_memory: Bytes = "256 MiB";
         /// Further addresses of the same operator, told to gateways.
         More node_addr: Vec<String>;
-        /// URL prefixes segments may be fetched from. Default: segments come in bodies only.
-        More fetch_allow: Vec<String>;
+        /// URLs at or below which segments may be fetched. Default: segments come in bodies only.
+        More fetch_allow: Vec<Url>;
         /// Cheat, on a devnet.
         Hidden misbehave: Option<Misbehaviour>;
         /// Answer without transcoding, on a devnet.
@@ -193,8 +200,6 @@ table! {
         Common orch: Option<String>;
         /// The orchestrator's secret, in a file only its owner may read.
         Common secret_file: Option<PathBuf>;
-        /// What to work on; this build works on the processor.
-        Common device: String = "cpu";
         /// Sessions at once: a number, or auto for what this machine carries.
         Common capacity: MaxSessions = "auto";
         /// Control API and metrics.

@@ -121,6 +121,37 @@ fn a_worker_that_is_not_there_is_named() {
     );
 }
 
+/// A machine without a driver says so of a card that was asked for, and carries on.
+#[test]
+fn a_card_that_cannot_be_used_is_named_with_what_is_missing() {
+    let home = Home::new();
+    let ran = home.run(&["doctor", "--json", "--only", "gpu", "--device", "nvidia:0"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let printed = ran.json();
+    let findings = printed["data"].as_array().unwrap();
+    assert_eq!(findings.len(), 2, "{printed}");
+    let tried = &findings[1];
+    let text = |member: &str| tried[member].as_str().unwrap().to_owned();
+    if std::path::Path::new("/proc/driver/nvidia/version").exists() {
+        eprintln!("skipped in part: this machine has a driver: {tried}");
+        return;
+    }
+    if text("found") == "the cards were not tried" {
+        eprintln!("skipped in part: no worker program beside this one: {tried}");
+        return;
+    }
+    assert_eq!(tried["state"], "warning");
+    assert!(
+        text("found").starts_with("nvidia:0 cannot be used"),
+        "{tried}"
+    );
+    assert!(text("cause").starts_with("driver-library: "), "{tried}");
+    assert!(text("cause").contains("libcuda.so.1"), "{tried}");
+    assert!(text("fix").contains("--gpus all"), "{tried}");
+    let ran = home.run(&["doctor", "--json", "--device", "netint"]);
+    assert!(ran.out.contains("nvidia:0,1"), "{ran:?}");
+}
+
 #[test]
 fn the_report_holds_the_findings_and_no_secret() {
     let home = Home::new();

@@ -110,7 +110,57 @@ pub(super) enum Opening {
     MemoryFiles,
     /// Nothing. Signatures fail then.
     Nothing,
+    /// The nodes of a graphics card, which its driver is then talked to through. Another layer
+    /// says which files those are.
+    Driver,
 }
+
+/// Calls a card's driver makes besides. Talking to a device is one call for everything, which a
+/// filter cannot look into.
+const DRIVER: &[i64] = &[
+    libc::SYS_ioctl,
+    libc::SYS_newfstatat,
+    libc::SYS_statx,
+    libc::SYS_faccessat,
+    libc::SYS_faccessat2,
+    libc::SYS_readlinkat,
+    libc::SYS_getdents64,
+    libc::SYS_statfs,
+    libc::SYS_fstatfs,
+    libc::SYS_eventfd2,
+    libc::SYS_pipe2,
+    libc::SYS_dup,
+    libc::SYS_dup3,
+    libc::SYS_epoll_create1,
+    libc::SYS_epoll_ctl,
+    libc::SYS_epoll_pwait,
+    libc::SYS_mlock,
+    libc::SYS_munlock,
+    libc::SYS_mincore,
+    libc::SYS_msync,
+    libc::SYS_mbind,
+    libc::SYS_get_mempolicy,
+    libc::SYS_set_mempolicy,
+    libc::SYS_sched_setaffinity,
+    libc::SYS_sched_getparam,
+    libc::SYS_sched_getscheduler,
+    libc::SYS_getuid,
+    libc::SYS_geteuid,
+    libc::SYS_getgid,
+    libc::SYS_getegid,
+];
+
+/// The same, on one kind of machine only.
+#[cfg(target_arch = "x86_64")]
+const DRIVER_HERE: &[i64] = &[
+    libc::SYS_access,
+    libc::SYS_stat,
+    libc::SYS_lstat,
+    libc::SYS_readlink,
+    libc::SYS_epoll_wait,
+];
+#[cfg(not(target_arch = "x86_64"))]
+const DRIVER_HERE: &[i64] = &[];
 
 /// Puts the filter in force for all threads, those still to come as well.
 pub(super) fn restrict(opening: Opening) -> Result<(), FilterError> {
@@ -126,8 +176,12 @@ fn allowed(opening: Opening) -> Result<BTreeMap<i64, Vec<SeccompRule>>, FilterEr
         .chain(ALLOWED_HERE)
         .map(|call| (*call, Vec::new()))
         .collect();
-    if opening == Opening::MemoryFiles {
+    if opening != Opening::Nothing {
         rules.insert(libc::SYS_openat, Vec::new());
+    }
+    if opening == Opening::Driver {
+        let calls = DRIVER.iter().chain(DRIVER_HERE);
+        rules.extend(calls.map(|call| (*call, Vec::new())));
     }
     // A thread of this process, in the namespaces it is in.
     let thread = libc::CLONE_THREAD as u64;

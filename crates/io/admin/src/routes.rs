@@ -10,7 +10,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
-use streamflow_runtime::{Clock, Metrics, Readiness};
+use streamflow_runtime::{Clock, Metrics, Readiness, Reason};
 use url::Url;
 
 use crate::access::{Access, guard};
@@ -87,7 +87,7 @@ struct NotReady {
 }
 
 async fn readyz(State(shared): Asked) -> Response {
-    let reasons = reasons(&shared.node.readiness);
+    let reasons = views(shared.node.readiness.reasons());
     if reasons.is_empty() {
         "ok\n".into_response()
     } else {
@@ -112,7 +112,7 @@ async fn metrics(State(shared): Asked) -> Response {
 
 async fn status(State(shared): Asked) -> Response {
     let node = &shared.node;
-    let reasons = reasons(&node.readiness);
+    let reasons = views(node.readiness.reasons());
     let status = NodeStatus {
         version: node.version.clone(),
         network: node.network.clone(),
@@ -124,6 +124,7 @@ async fn status(State(shared): Asked) -> Response {
             .as_secs(),
         ready: reasons.is_empty(),
         reasons,
+        notes: views(node.readiness.notes()),
         role: node.control.status().await,
     };
     Json(status).into_response()
@@ -264,10 +265,10 @@ pub(crate) fn refuse(status: StatusCode, code: &str, message: &str) -> Response 
     (status, Json(ErrorBody { error })).into_response()
 }
 
-fn reasons(readiness: &Readiness) -> Vec<ReasonView> {
-    let view = |reason: streamflow_runtime::Reason| ReasonView {
+fn views(reasons: Vec<Reason>) -> Vec<ReasonView> {
+    let view = |reason: Reason| ReasonView {
         code: reason.code.to_owned(),
         message: reason.message,
     };
-    readiness.reasons().into_iter().map(view).collect()
+    reasons.into_iter().map(view).collect()
 }

@@ -85,6 +85,9 @@ pub struct NodeStatus {
     pub ready: bool,
     /// Why not.
     pub reasons: Vec<ReasonView>,
+    /// What is good to know and stands in nobody's way, such as the cards in use.
+    #[serde(default)]
+    pub notes: Vec<ReasonView>,
     /// What the role tells.
     #[serde(flatten)]
     pub role: RoleStatus,

@@ -147,7 +147,7 @@ async fn status_joins_node_and_role() {
     assert_eq!(status, StatusCode::OK);
     let expected = json!({
         "version": "1.2.3", "network": "offchain", "started_at": "2019-11-17T14:13:20.000Z",
-        "uptime_s": 90, "ready": true, "reasons": [], "role": "orchestrator", "addresses": [],
+        "uptime_s": 90, "ready": true, "reasons": [], "notes": [], "role": "orchestrator", "addresses": [],
         "sessions": {"active": 2, "max": 10},
         "segments": {"in_flight": 1, "succeeded": 5, "failed": 0},
         "pixels": "340282366920938463463374607431768211456", "orchestrators": null, "workers": 1,

@@ -21,6 +21,9 @@ pub use capabilities::default_capabilities;
 pub use faulty::{Fault, Faulty, ParseFaultError};
 pub use measure::{MeasureError, Measurement, machine, measure, measure_once};
 pub use null::{Latency, Null, Tag, TagError};
-pub use pool::{LaunchError, Pool, PoolConfig, PoolStatus, Watchdog};
+pub use pool::{
+    DeviceState, DeviceStatus, Devices, DevicesConfig, Fleet, Found, LaunchError,
+    ParseDevicesError, Pool, PoolConfig, PoolStatus, Watchdog, find as find_devices,
+};
 pub use tokens::{QueueFull, QueueLimits, Start, Ticket, Tokens};
 pub use transcoder::{Job, Outcome, Transcoder};

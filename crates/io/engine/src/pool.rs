@@ -10,6 +10,7 @@
 //! is dropped leaves no process behind.
 
 mod config;
+mod devices;
 mod output;
 mod pictured;
 mod poison;
@@ -32,6 +33,9 @@ use crate::gate;
 use crate::transcoder::{Job, Outcome, Transcoder};
 
 pub use config::{PoolConfig, Watchdog};
+pub use devices::{
+    DeviceState, DeviceStatus, Devices, DevicesConfig, Fleet, Found, ParseDevicesError, find,
+};
 pub use process::LaunchError;
 pub use queue::PoolStatus;
 

@@ -8,12 +8,14 @@
 //! before anything is allocated, and nothing here panics.
 
 mod channel;
+mod device;
 mod frame;
 mod layer;
 mod memory;
 mod message;
 
 pub use channel::{AsyncChannel, Channel, ChannelError, Received};
+pub use device::{DeviceFacts, DeviceRefusal, DeviceReport, DeviceUse};
 pub use frame::{FrameError, HEADER_BYTES, Header, Kind};
 pub use layer::{Layer, ParseLayerError};
 pub use memory::{MemoryError, SealedMemory};

@@ -116,16 +116,24 @@ impl<J> Tokens<J> {
         Ok(ticket)
     }
 
+    /// The job that is next when there is a token for it.
+    pub fn next_to_start(&self) -> Option<&J> {
+        Some(&self.waiting.get(self.next_in_line()?)?.job)
+    }
+
+    fn next_in_line(&self) -> Option<usize> {
+        let waiting = self.waiting.iter().enumerate();
+        let next = waiting.min_by_key(|(_, w)| (self.held_by(&w.session), w.deadline, w.ticket));
+        next.map(|(index, _)| index)
+    }
+
     /// The next job, if one waits and a token is free or can be taken back.
     pub fn start(&mut self) -> Option<Start<J>> {
-        if self.waiting.is_empty() || !(self.free > 0 || self.take_back()) {
+        // Taking a token back changes who holds least, so who is next is settled before.
+        let index = self.next_in_line()?;
+        if self.free == 0 && !self.take_back() {
             return None;
         }
-        let (index, _) = self
-            .waiting
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, w)| (self.held_by(&w.session), w.deadline, w.ticket))?;
         let chosen = self.waiting.remove(index);
         self.free = self.free.saturating_sub(1);
         self.running.insert(

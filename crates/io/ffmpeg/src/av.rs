@@ -1,7 +1,9 @@
 //! Ownership over FFmpeg's objects: each type frees what it holds, and no raw pointer leaves this
 //! module except to its own children. It decides nothing about transcoding.
 
+mod card_filter;
 mod codec;
+mod device;
 mod dictionary;
 mod frame;
 mod input;
@@ -13,9 +15,13 @@ mod signature;
 mod sink;
 mod status;
 
+pub(crate) use card_filter::{CardFilter, Kernel, Layout};
+#[cfg(test)]
+pub(crate) use codec::unknown_options;
 pub(crate) use codec::{
     AudioShape, Decoder, Encoder, Looks, VideoShape, find_encoder, has_decoder,
 };
+pub(crate) use device::{CardFrames, Device, decodes_on_card};
 pub(crate) use dictionary::Dictionary;
 pub(crate) use frame::{Frame, FramePool};
 pub(crate) use input::{DisplayMatrix, Input, StreamInfo, StreamKind, can_read, quarter_turns};

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use streamflow_types::TranscodeFailure;
 
+use crate::card::Card;
+
 /// The caller's hold on a running job. Clones steer the same job.
 #[derive(Clone, Debug, Default)]
 pub struct Control {
@@ -16,6 +18,8 @@ pub struct Control {
     pub cancel: Cancel,
     /// How many threads may work at once.
     pub threads: Threads,
+    /// The card it may use; none by default.
+    pub card: Option<Card>,
 }
 
 impl Control {
@@ -24,7 +28,14 @@ impl Control {
         Self {
             cancel: Cancel::default(),
             threads: Threads::new(threads),
+            card: None,
         }
+    }
+
+    /// The same job on a card.
+    pub fn on(mut self, card: &Card) -> Self {
+        self.card = Some(card.clone());
+        self
     }
 }
 

@@ -13,7 +13,7 @@ use crate::picture::Picture;
 
 /// Decoded pictures waiting for one rendition. They are shared among renditions, so the slowest
 /// decides how many are held.
-const MAX_PICTURES: usize = 6;
+pub(crate) const MAX_PICTURES: usize = 6;
 
 /// Packets waiting for one rendition: some seconds of sound.
 const MAX_PACKETS: usize = 512;

@@ -10,6 +10,7 @@
 //! standard streams.
 
 mod av;
+mod card;
 mod check;
 mod control;
 mod feed;
@@ -26,6 +27,7 @@ mod source;
 mod transcode;
 mod zimg;
 
+pub use card::{Card, CardError, CardReport, EncoderSessions};
 pub use check::{DecodeReport, decode_check};
 pub use control::{Cancel, Control, Threads};
 pub use join::{Joined, Joiner};

@@ -10,6 +10,7 @@ use streamflow_types::{
 
 use crate::Settings;
 use crate::av::{Dictionary, Rational, rational};
+use crate::card::{self, Card};
 use crate::picture::Size;
 
 /// Most outputs of one job.
@@ -29,6 +30,8 @@ pub(crate) struct Order {
     pub(crate) keys: GopPlan,
     pub(crate) b_frames: u32,
     pub(crate) encoder: &'static str,
+    /// Whether that is an encoder of the job's card.
+    pub(crate) on_card: bool,
     profile: H264Profile,
     quality: u8,
 }
@@ -53,8 +56,13 @@ pub(crate) fn check(work: &Work) -> Result<(), TranscodeFailure> {
 }
 
 impl Order {
-    /// Reads a profile; a container not named is that of the source.
-    pub(crate) fn read(profile: &Profile, source: Container) -> Result<Self, TranscodeFailure> {
+    /// Reads a profile; a container not named is that of the source. Where a card is to be used,
+    /// its encoder is, if it has one.
+    pub(crate) fn read(
+        profile: &Profile,
+        source: Container,
+        card: Option<&Card>,
+    ) -> Result<Self, TranscodeFailure> {
         let rate = profile.fps.ratio();
         if let Some((num, den)) = rate {
             // Both sides go through the library's 32-bit ratios.
@@ -76,7 +84,10 @@ impl Order {
             profile.h264_profile,
             H264Profile::Baseline | H264Profile::ConstrainedHigh
         ) && profile.codec == Codec::H264;
-        let b_frames = if plain || keys == GopPlan::Intra || profile.codec == Codec::Vp9 {
+        let on_card = card.and_then(|card| card.encoder(profile.codec));
+        let b_frames = if on_card.is_some() {
+            b_frames_on_card(profile, keys)
+        } else if plain || keys == GopPlan::Intra || profile.codec == Codec::Vp9 {
             0
         } else {
             B_FRAMES
@@ -89,7 +100,8 @@ impl Order {
             rate,
             keys,
             b_frames,
-            encoder,
+            encoder: on_card.unwrap_or(encoder),
+            on_card: on_card.is_some(),
             profile: profile.h264_profile,
             quality: profile.quality,
         })
@@ -120,6 +132,9 @@ impl Order {
 
     /// The encoder's own options.
     pub(crate) fn options(&self, settings: &Settings) -> Result<Dictionary, TranscodeFailure> {
+        if self.on_card {
+            return self.options_on_card();
+        }
         let mut options = Dictionary::new();
         let mut worst_quality = MAX_CRF;
         match self.codec {
@@ -154,6 +169,15 @@ impl Order {
         Ok(options)
     }
 
+    /// Those of an encoder on a card. The operator's further options are x264's.
+    fn options_on_card(&self) -> Result<Dictionary, TranscodeFailure> {
+        let mut options = card::encoder_options(self.quality, self.b_frames)?;
+        if let (Codec::H264, Some(name)) = (self.codec, profile_name(self.profile)) {
+            options.set("profile", name)?;
+        }
+        Ok(options)
+    }
+
     /// A tick of the encoder's clock: one picture at the rate set, or at the source's.
     pub(crate) fn tick(&self, source_rate: Option<Rational>) -> Rational {
         if let Some((num, den)) = self.rate {
@@ -165,6 +189,17 @@ impl Order {
         };
         let rate = source_rate.filter(believable).unwrap_or(rational(30, 1));
         rational(rate.den, rate.num)
+    }
+}
+
+/// Pictures out of order on a card: only where a profile asks for them and pictures come at a rate
+/// of their own. Not in HEVC, where older cards refuse them.
+fn b_frames_on_card(profile: &Profile, keys: GopPlan) -> u32 {
+    let asks = matches!(profile.h264_profile, H264Profile::Main | H264Profile::High);
+    let plain = profile.codec != Codec::H264 || keys == GopPlan::Intra;
+    match asks && !plain && profile.fps.ratio().is_some() {
+        true => B_FRAMES,
+        false => 0,
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use streamflow_types::TranscodeFailure;
 
 use crate::av::{DisplayMatrix, Frame, quarter_turns};
+use crate::card::{CardScaler, OnCard};
 use crate::scale::Scaler;
 use crate::zimg::{Scratch, Shape};
 
@@ -109,6 +110,8 @@ pub(crate) struct Picture {
     /// The frame as zimg reads it, where it did not already.
     base: OnceLock<Result<Frame, TranscodeFailure>>,
     scaled: Vec<OnceLock<Result<Frame, TranscodeFailure>>>,
+    /// Instead of the two above, where the frame lies on a card.
+    on_card: Option<OnCard>,
 }
 
 impl Picture {
@@ -121,7 +124,9 @@ impl Picture {
         orientation: Orientation,
     ) -> Self {
         let duration = frame.duration();
+        let on_card = frame.is_on_card().then(|| OnCard::new(plan.targets.len()));
         Self {
+            on_card,
             frame,
             plan: Arc::clone(plan),
             pts,
@@ -143,6 +148,20 @@ impl Picture {
     ) -> Result<&Frame, TranscodeFailure> {
         let target = self.plan.used.get(rendition).copied();
         self.target(target.unwrap_or(usize::MAX), scaler, scratch)
+    }
+
+    /// The same of a picture on a card; `None` of one in memory. Who encodes on the card leaves it
+    /// there.
+    pub(crate) fn on_card(
+        &self,
+        rendition: usize,
+        stays_on_card: bool,
+        card: (&CardScaler, &Scaler),
+    ) -> Option<Result<&Frame, TranscodeFailure>> {
+        let on_card = self.on_card.as_ref()?;
+        let place = self.plan.used.get(rendition).copied();
+        let place = place.unwrap_or(usize::MAX);
+        Some(on_card.size(&self.frame, &self.plan.targets, place, stays_on_card, card))
     }
 
     fn target(

@@ -115,7 +115,7 @@ fn try_clip(clip: &[u8]) -> Result<(), ProbeError> {
 const CLIP_FRAMES: i64 = 12;
 
 /// A few pictures of moving stripes, as MPEG-TS.
-fn test_clip() -> Result<Vec<u8>, ProbeError> {
+pub(crate) fn test_clip() -> Result<Vec<u8>, ProbeError> {
     let tick = rational(1, 30);
     let pool = FramePool::new(320, 180).map_err(TranscodeFailure::from)?;
     let first = pool.take().map_err(TranscodeFailure::from)?;
@@ -130,6 +130,7 @@ fn test_clip() -> Result<Vec<u8>, ProbeError> {
         b_frames: 2,
         threads: 1,
         headers_apart: false,
+        frames: None,
     };
     let mut options = Dictionary::new();
     options.set("preset", "ultrafast")?;
@@ -161,7 +162,9 @@ fn paint(frame: &mut av::Frame, number: i64) {
     for plane in 0..3 {
         if let Some((samples, stride)) = frame.plane_mut(plane) {
             for (place, sample) in samples.iter_mut().enumerate() {
-                let shifted = place % stride + place / stride + 5 * number as usize;
+                // Each plane its own, so that none can stand for another.
+                let start = 5 * number as usize + 50 * plane;
+                let shifted = place % stride + place / stride + start;
                 *sample = 40 + (shifted % 160) as u8;
             }
         }

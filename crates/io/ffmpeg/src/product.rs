@@ -11,6 +11,10 @@ pub struct Product {
     pub decoded_frames: u64,
     /// Width × height summed over them.
     pub decoded_pixels: Pixels,
+    /// Of the pictures, those a graphics card decoded.
+    pub frames_on_card: u64,
+    /// Bytes of its memory nobody used while all of the job was open.
+    pub card_free_bytes: Option<u64>,
     /// One for each profile asked for, in that order.
     pub renditions: Vec<Rendition>,
     /// Where the time went.

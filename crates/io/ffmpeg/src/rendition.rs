@@ -11,6 +11,7 @@ use bytes::Bytes;
 use streamflow_types::{Pixels, Rendition, TranscodeFailure, VideoMode};
 
 use crate::av::{DisplayMatrix, Output, Packet, Parameters, Rational, StreamId, rational, rescale};
+use crate::card::{Card, CardScaler};
 use crate::control::Turn;
 use crate::feed::{Feed, Item};
 use crate::order::Order;
@@ -28,6 +29,8 @@ const MAX_WAITING: usize = 16_384;
 pub(crate) struct Shared<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) scaler: &'a Scaler,
+    /// The card of the job and what makes sizes on it.
+    pub(crate) card: Option<(&'a Card, &'a CardScaler)>,
     pub(crate) sound: Option<&'a SoundShape>,
     pub(crate) video_mode: VideoMode,
     /// The source's own packets, where they are passed on.

@@ -8,9 +8,10 @@ use std::time::Duration;
 use streamflow_media::plan::timestamps::FrameTimes;
 use streamflow_types::{Pixels, TranscodeFailure, VideoMode, Work};
 
-use crate::av::{Decoder, Frame, Input, Packet, StreamInfo, rational, rescale};
+use crate::av::{Decoder, Frame, Input, Packet, Refusal, StreamInfo, rational, rescale};
+use crate::card::Card;
 use crate::control::Turn;
-use crate::feed::{Feed, Item};
+use crate::feed::{self, Feed, Item};
 use crate::order::Order;
 use crate::picture::{Orientation, Picture, Size, SizePlan, Window};
 use crate::product::{StageTimes, timed};
@@ -20,6 +21,11 @@ use crate::sound::Sound;
 /// Changes of picture size taken in one segment: each makes every encoder start anew.
 const MAX_RESIZES: u32 = 64;
 
+/// Decoded pictures in use at once: those of the fullest feed, one that each rendition makes ready
+/// and one it holds to its end, one on its way into the feeds and one to spare. A card's decoder has room for
+/// these besides its own.
+const HELD_PICTURES: usize = feed::MAX_PICTURES + 4;
+
 /// Times a decoder is asked to go on at the end although it reports damage.
 const MAX_DRAIN_ERRORS: u32 = 64;
 
@@ -28,6 +34,10 @@ const MAX_DRAIN_ERRORS: u32 = 64;
 pub(crate) struct Decoded {
     pub(crate) frames: u64,
     pub(crate) pixels: Pixels,
+    /// Of the pictures, those that came from a card.
+    pub(crate) on_card: u64,
+    /// What the card had free while all was open.
+    pub(crate) card_free: Option<u64>,
     pub(crate) stages: StageTimes,
 }
 
@@ -47,6 +57,7 @@ pub(crate) struct Video {
     pub(crate) info: StreamInfo,
     /// None when packets are passed on as they are.
     decoder: Option<Decoder>,
+    card: Option<Card>,
     times: FrameTimes,
     plan: Option<Arc<SizePlan>>,
     resizes: u32,
@@ -79,17 +90,19 @@ impl Video {
         info: StreamInfo,
         work: &Work,
         settings: &Settings,
+        card: Option<&Card>,
     ) -> Result<Self, TranscodeFailure> {
         let ticks = |time: Duration| {
             let micros = i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
             rescale(micros, rational(1, 1_000_000), info.time_base)
         };
         let decoder = match work.video {
-            VideoMode::Encode => Some(Decoder::open(
+            VideoMode::Encode => Some(Decoder::open_on(
                 input,
                 &info,
                 settings.max_picture_pixels,
                 false,
+                card.map(|card| (card.device(), HELD_PICTURES)),
             )?),
             VideoMode::Copy | VideoMode::Drop => None,
         };
@@ -98,6 +111,7 @@ impl Video {
             .map_or(rational(1, 30), |rate| rational(rate.den, rate.num));
         Ok(Self {
             decoder,
+            card: card.cloned(),
             times: FrameTimes::new(
                 rescale(1, step, info.time_base),
                 rescale(1, rational(1, 1), info.time_base),
@@ -160,6 +174,8 @@ impl Source<'_, '_> {
                 give_all(self.feeds, turn, || Item::Sound(Arc::clone(&packet)))?;
             }
         }
+        let card = self.video.as_ref().and_then(|video| video.card.as_ref());
+        let card_free = card.and_then(|card| card.free_bytes().ok());
         for feed in self.feeds {
             feed.end();
         }
@@ -167,6 +183,7 @@ impl Source<'_, '_> {
         let mut decoded = self
             .video
             .map_or_else(Decoded::default, |video| video.decoded);
+        decoded.card_free = card_free;
         decoded.stages = stages;
         Ok(decoded)
     }
@@ -224,8 +241,8 @@ impl Source<'_, '_> {
             match sent {
                 // The packet waits until pictures were taken; without any it is given up.
                 Err(refusal) if refusal.is_again() && self.frames() > before => {}
-                Err(refusal) if refusal.is_memory() => return Err(refusal.into()),
-                _ => return Ok(()),
+                Err(refusal) => return self.broken(refusal).map_or(Ok(()), Err),
+                Ok(()) => return Ok(()),
             }
         }
     }
@@ -245,11 +262,19 @@ impl Source<'_, '_> {
             match timed(&mut stages.decode, || decoder.receive()) {
                 Ok(frame) => self.picture(frame, turn)?,
                 Err(refusal) if refusal.is_again() || refusal.is_end() => return Ok(()),
-                Err(refusal) if refusal.is_memory() => return Err(refusal.into()),
-                Err(_) if at_end && errors < MAX_DRAIN_ERRORS => errors += 1,
-                Err(_) => return Ok(()),
+                Err(refusal) => match self.broken(refusal) {
+                    Some(failure) => return Err(failure),
+                    None if at_end && errors < MAX_DRAIN_ERRORS => errors += 1,
+                    None => return Ok(()),
+                },
             }
         }
+    }
+
+    /// The failure a decoder's refusal stands for when it is not mere damage.
+    fn broken(&self, refusal: Refusal) -> Option<TranscodeFailure> {
+        let decoder = self.video.as_ref()?.decoder.as_ref()?;
+        decoder.failure(refusal)
     }
 
     fn picture(&mut self, frame: Frame, turn: &mut Turn<'_>) -> Result<(), TranscodeFailure> {
@@ -262,6 +287,15 @@ impl Source<'_, '_> {
             Orientation::of(video.info.matrix.or_else(|| frame.matrix()), video.as_coded)
         });
         video.decoded.frames += 1;
+        let from_card = frame.is_on_card();
+        // The card's filter does not move samples into the narrower range; the processor's does.
+        let frame = match from_card && frame.is_full_range() {
+            true => frame
+                .download()
+                .map_err(|_| TranscodeFailure::InvalidHardware)?,
+            false => frame,
+        };
+        video.decoded.on_card += u64::from(from_card);
         let pixels = Pixels::of_frames(size.0, size.1, 1).unwrap_or_default();
         video.decoded.pixels = video
             .decoded

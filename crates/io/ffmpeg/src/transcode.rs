@@ -10,6 +10,7 @@ use streamflow_media::plan::unit_order;
 use streamflow_types::{AudioMode, Container, Rendition, TranscodeFailure, VideoMode, Work};
 
 use crate::av::{self, DisplayMatrix, Input, Parameters, StreamInfo, StreamKind};
+use crate::card::CardScaler;
 use crate::control::{Stop, Turn};
 use crate::feed::Feed;
 use crate::order::{self, Order};
@@ -43,7 +44,7 @@ pub fn transcode(
     let orders = work
         .profiles
         .iter()
-        .map(|profile| Order::read(profile, container))
+        .map(|profile| Order::read(profile, container, control.card.as_ref()))
         .collect::<Result<Vec<_>, _>>()?;
     let stop = Stop::new(control.cancel.clone());
     let mut turn = Turn::new(&control.threads, &stop, 1);
@@ -157,7 +158,7 @@ impl<'bytes> Job<'bytes> {
             .as_ref()
             .map_or(0, |info| u64::from(info.width) * u64::from(info.height));
         let video = video_info
-            .map(|info| Video::open(&input, info, work, settings))
+            .map(|info| Video::open(&input, info, work, settings, control.card.as_ref()))
             .transpose()?;
         let sound = sound_info
             .map(|info| open_sound(&input, info, work.audio, orders))
@@ -187,10 +188,15 @@ impl<'bytes> Job<'bytes> {
         let feeds: Vec<Feed> = orders.iter().map(|_| Feed::default()).collect();
         let (sound, shape) = self.sound.unzip();
         let scaler = Scaler::default();
+        let card = control
+            .card
+            .as_ref()
+            .map(|card| CardScaler::new(card, orders));
         let tick = self.video.as_ref().map_or(DEFAULT_TICK, Video::tick);
         let shared = Shared {
             settings,
             scaler: &scaler,
+            card: control.card.as_ref().zip(card.as_ref()),
             sound: shape.as_ref(),
             video_mode: match self.video {
                 Some(_) => work.video,
@@ -230,6 +236,8 @@ impl<'bytes> Job<'bytes> {
         Ok(Product {
             decoded_frames: decoded.frames,
             decoded_pixels: decoded.pixels,
+            frames_on_card: decoded.on_card,
+            card_free_bytes: decoded.card_free,
             renditions,
             stages,
         })

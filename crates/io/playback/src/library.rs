@@ -365,6 +365,20 @@ impl Library {
         Some(newest.manifest.as_str().to_owned())
     }
 
+    /// Whether the first renditions of a stream are still being made.
+    pub(crate) fn awaits_ladder(&self, manifest: &str) -> bool {
+        self.stream(manifest).is_some_and(|stream| {
+            let made = |variant: &VariantView| variant.segments > 0;
+            match stream.variants.split_first() {
+                Some((source, renditions)) => {
+                    let all_in_work = source.segments == stream.in_work as u64;
+                    stream.live && made(source) && all_in_work && !renditions.iter().any(made)
+                }
+                None => false,
+            }
+        })
+    }
+
     /// A master playlist.
     pub(crate) fn master(&self, manifest: &str) -> Option<Bytes> {
         self.shared.snapshot(manifest)?.master.clone()

@@ -3,6 +3,8 @@
 mod player;
 mod range;
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -26,6 +28,13 @@ pub struct RouterOptions {
 
 /// How long caches may keep what is served below `/stream/`.
 const CACHE: &str = "max-age=5";
+
+/// How long a master playlist waits for the first renditions. Players read it once: whoever comes
+/// before them would have the source only, for as long as it watches.
+const LADDER_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How often it is looked whether they are there.
+const LADDER_LOOK: Duration = Duration::from_millis(50);
 
 /// The text of a 404.
 const NOT_FOUND: &str = "ErrNotFound";
@@ -96,7 +105,7 @@ async fn serve(
     let answer = match wanted(&path) {
         Some(Wanted::List) => Some(list(library)),
         Some(Wanted::Stream { manifest }) => stream(library, &manifest),
-        Some(Wanted::Master { manifest }) => doors.master(&manifest).map(playlist),
+        Some(Wanted::Master { manifest }) => doors.master(&manifest).await.map(playlist),
         Some(Wanted::Media { manifest, variant }) => {
             library.media(&manifest, &variant).map(playlist)
         }
@@ -144,12 +153,21 @@ async fn preflight() -> Response {
 }
 
 impl Doors {
-    fn master(&self, manifest: &str) -> Option<Bytes> {
-        let found = self.library.master(manifest);
-        if found.is_some() || !self.current || manifest != "current" {
-            return found;
-        }
-        self.library.master(&self.library.newest()?)
+    async fn master(&self, manifest: &str) -> Option<Bytes> {
+        let known = self.library.master(manifest).is_some();
+        let newest = match !known && self.current && manifest == "current" {
+            true => Some(self.library.newest()?),
+            false => None,
+        };
+        let manifest = newest.as_deref().unwrap_or(manifest);
+        let ladder = async {
+            while self.library.awaits_ladder(manifest) {
+                tokio::time::sleep(LADDER_LOOK).await;
+            }
+        };
+        // Late or not, what is there by then is the answer.
+        let _ = tokio::time::timeout(LADDER_PATIENCE, ladder).await;
+        self.library.master(manifest)
     }
 }
 

@@ -253,10 +253,10 @@ async fn a_browser_plays_switches_and_recovers_when_the_publisher_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_phone_in_the_dark_plays_too() {
+async fn a_phone_in_the_dark_plays_and_takes_up_qualities_that_come_later() {
     let Some(node) = browser().await else { return };
     let station = Arc::new(Station::open(film()).await);
-    let _on_air = station.on_air(false).await;
+    let _on_air = station.on_air_with_ladder_from(6, false).await;
     let url = format!("{}/play/bunny", station.address);
     let watching = Command::new(node)
         .arg("watch.mjs")

@@ -1,11 +1,16 @@
 //! The clients a node uses towards other nodes. Each is made once and pools its connections.
 //!
-//! Not for webhooks, price feeds or object stores: certificates are judged by [`PeerPolicy`] here.
+//! Certificates are judged by [`PeerPolicy`], except by [`webhooks`], which is for what no node is.
 
 mod channel;
+mod reach;
+mod webhook;
 
 pub use channel::{Channel, ChannelError};
+pub use reach::{Reach, ReachError, is_inside};
+pub use webhook::webhooks;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::redirect;
@@ -42,6 +47,9 @@ pub enum ClientsError {
     /// A bug or a system without entropy.
     #[error("no HTTP client could be made")]
     Make(#[from] reqwest::Error),
+    /// The system's list of authorities cannot be read.
+    #[error("the system's certificates cannot be used")]
+    Certificates(#[from] rustls::Error),
 }
 
 /// All clients of a node. Clones share the connections.
@@ -51,11 +59,18 @@ pub struct Clients {
     downloads: reqwest::Client,
     results: reqwest::Client,
     grpc: channel::Pool,
+    reach: Reach,
 }
 
 impl Clients {
-    /// Clients that accept peers under this policy.
+    /// Clients that accept peers under this policy, and go wherever an address leads.
     pub fn new(policy: &PeerPolicy) -> Result<Self, ClientsError> {
+        Self::within(policy, Reach::anywhere())
+    }
+
+    /// Clients that accept peers under this policy, for addresses that peers name too.
+    pub fn within(policy: &PeerPolicy, reach: Reach) -> Result<Self, ClientsError> {
+        let builder = |policy, alpn| builder(policy, alpn).dns_resolver(Arc::new(reach.clone()));
         let segments = builder(policy, &[b"h2", b"http/1.1"]).connect_timeout(SEGMENT_DIAL_LIMIT);
         let downloads = builder(policy, &[])
             .http1_only()
@@ -68,7 +83,8 @@ impl Clients {
             segments: segments.build()?,
             downloads: downloads.build()?,
             results: results.build()?,
-            grpc: channel::Pool::new(policy),
+            grpc: channel::Pool::new(policy, reach.clone()),
+            reach,
         })
     }
 
@@ -89,11 +105,32 @@ impl Clients {
         &self.results
     }
 
+    /// Where they go.
+    pub const fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
     /// A channel for generated gRPC clients to the node at this address; dials when first used.
     /// The caller bounds each call.
     pub fn grpc(&self, uri: &url::Url) -> Result<Channel, ChannelError> {
         self.grpc.channel(uri)
     }
+}
+
+/// An error with its causes, in at most 300 characters: clients put the interesting part last.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        // Many errors repeat the one below them.
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text.chars().take(300).collect()
 }
 
 fn builder(policy: &PeerPolicy, alpn: &[&[u8]]) -> reqwest::ClientBuilder {

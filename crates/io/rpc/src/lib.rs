@@ -10,6 +10,6 @@ pub mod multipart;
 pub mod server;
 pub mod tls;
 
-pub use client::{Channel, Clients};
+pub use client::{Channel, Clients, Reach};
 pub use server::{ServerLimits, one_port, serve};
 pub use tls::{Identity, PeerPolicy};

@@ -1,7 +1,7 @@
 //! Why a node cannot do its job right now, as stable codes.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One reason, with a line for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,7 @@ pub struct Reason {
 #[derive(Clone, Debug, Default)]
 pub struct Readiness {
     reasons: Arc<Mutex<BTreeMap<&'static str, String>>>,
+    notes: Arc<Mutex<BTreeMap<&'static str, String>>>,
 }
 
 impl Readiness {
@@ -44,6 +45,16 @@ impl Readiness {
         }
     }
 
+    /// Good to know, and nothing that stands in the way. Replaces the note of an equal code.
+    pub fn note(&self, code: &'static str, message: impl Into<String>) {
+        lock(&self.notes).insert(code, message.into());
+    }
+
+    /// All notes, by code.
+    pub fn notes(&self) -> Vec<Reason> {
+        listed(&lock(&self.notes))
+    }
+
     /// Whether nothing stands in the way.
     pub fn is_ready(&self) -> bool {
         self.lock().is_empty()
@@ -51,19 +62,27 @@ impl Readiness {
 
     /// All reasons, by code.
     pub fn reasons(&self) -> Vec<Reason> {
-        self.lock()
-            .iter()
-            .map(|(code, message)| Reason {
-                code,
-                message: message.clone(),
-            })
-            .collect()
+        listed(&self.lock())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<&'static str, String>> {
-        // Each change is one map operation, so a panicking holder leaves nothing half done.
-        self.reasons.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, String>> {
+        lock(&self.reasons)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each change is one map operation, so a panicking holder leaves nothing half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn listed(messages: &BTreeMap<&'static str, String>) -> Vec<Reason> {
+    messages
+        .iter()
+        .map(|(code, message)| Reason {
+            code,
+            message: message.clone(),
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -237,10 +237,4 @@ pub enum RunError {
     /// The HTTP clients could not be made.
     #[error(transparent)]
     Clients(#[from] streamflow_rpc::client::ClientsError),
-    /// The certificates this system trusts cannot be read: webhooks could not be asked.
-    #[error("the certificates this system trusts cannot be read")]
-    Certificates(#[from] rustls::Error),
-    /// The webhook client could not be made.
-    #[error("no client for webhooks could be made")]
-    Webhooks(#[from] reqwest::Error),
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use streamflow_rpc::Reach;
 use streamflow_runtime::Shutdown;
 use streamflow_sessions::Peer;
 use tokio::task::JoinSet;
@@ -33,6 +34,8 @@ const ASK_AGAIN_SOON: Duration = Duration::from_secs(5);
 /// The orchestrators a gateway may use.
 pub(crate) struct Directory {
     source: Source,
+    /// Who is listed may be inside a private network.
+    reach: Reach,
     state: Mutex<State>,
 }
 
@@ -62,6 +65,7 @@ impl Directory {
         list: Vec<Url>,
         webhook: Option<(Url, reqwest::Client)>,
         blocked: &[Url],
+        reach: Reach,
     ) -> Self {
         let source = match webhook {
             Some((url, client)) => Source::Webhook(Webhook::new(url, client)),
@@ -73,6 +77,7 @@ impl Directory {
         };
         Self {
             source,
+            reach,
             state: Mutex::new(state),
         }
     }
@@ -97,6 +102,7 @@ impl Directory {
             .collect();
         state.answers.retain(|name, _| seen.contains(name));
         for url in &all {
+            self.reach.allow(url);
             state.answers.entry(plain(url)).or_insert_with(|| Known {
                 url: url.clone(),
                 session: None,
@@ -243,7 +249,7 @@ mod tests {
             url("b.example"),
             url("https://a.example:8935/"),
         ];
-        let directory = Directory::new(list, None, &[url("b.example")]);
+        let directory = Directory::new(list, None, &[url("b.example")], Reach::guarded());
         let now = Instant::now();
         assert_eq!(directory.candidates(now).await, [url("a.example")]);
         assert!(directory.is_blocked(&url("https://b.example:8935/")));
@@ -257,7 +263,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_answer_is_kept_beside_a_later_error() {
-        let directory = Directory::new(vec![url("a.example")], None, &[]);
+        let directory = Directory::new(vec![url("a.example")], None, &[], Reach::guarded());
         let now = Instant::now();
         directory.candidates(now).await;
         assert!(!directory.is_answering());

@@ -2,12 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use rustls_platform_verifier::BuilderVerifierExt;
 use streamflow_engine::Transcoder;
 use streamflow_playback::{Library, LibraryOptions};
-use streamflow_rpc::Clients;
+use streamflow_rpc::{Clients, Reach};
 use streamflow_runtime::{Clock, Readiness, Shutdown};
 use streamflow_sessions::Record;
 use tokio::sync::Semaphore;
@@ -23,9 +21,6 @@ use crate::submit::Means;
 
 /// Bytes are counted in pieces of this size, so that any budget fits a semaphore.
 pub(crate) const PIECE: usize = 1024;
-
-/// Dialling a webhook, TLS included.
-const WEBHOOK_DIAL_LIMIT: Duration = Duration::from_secs(3);
 
 pub(crate) struct Node {
     pub(crate) config: Config,
@@ -81,13 +76,18 @@ impl Node {
         if let Ladder::Profiles(profiles) = &config.ladder {
             check_ladder(profiles).map_err(|error| RunError::Ladder(error.to_string()))?;
         }
-        let clients = Clients::new(&deps.peers)?;
-        let webhooks = webhook_client()?;
+        let clients = Clients::within(&deps.peers, Reach::guarded())?;
+        let webhooks = streamflow_rpc::client::webhooks()?;
         let discovery = config
             .discovery_webhook
             .clone()
             .map(|url| (url, webhooks.clone()));
-        let directory = Directory::new(config.orchestrators.clone(), discovery, &config.blocked);
+        let directory = Directory::new(
+            config.orchestrators.clone(),
+            discovery,
+            &config.blocked,
+            clients.reach().clone(),
+        );
         let metrics = NodeMetrics::new(
             &deps.metrics.with_labels(&[("node_type", "bctr")]),
             &config.version,
@@ -178,21 +178,4 @@ impl Node {
             metrics: metrics.clone(),
         }
     }
-}
-
-/// The client of webhooks: it trusts what the system trusts and follows no redirects.
-fn webhook_client() -> Result<reqwest::Client, RunError> {
-    let ring = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(ring)
-        .with_safe_default_protocol_versions()?
-        .with_platform_verifier()?
-        .with_no_client_auth();
-    let client = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .user_agent(concat!("streamflow/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .connect_timeout(WEBHOOK_DIAL_LIMIT)
-        .build()?;
-    Ok(client)
 }

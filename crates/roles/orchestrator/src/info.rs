@@ -40,6 +40,12 @@ impl Orchestrator for OrchestratorService {
         if !state.has_room() {
             return Err(Status::unknown(refusal::CAPPED));
         }
+        if let Some(gatekeeper) = &state.gatekeeper
+            && let Err(error) = gatekeeper.ask(request.gateway).await
+        {
+            tracing::info!(gateway = %request.gateway, error = &error as &dyn std::error::Error, "no offer");
+            return Err(Status::unknown(error.to_string()));
+        }
         let info = state.info(request.gateway, state.new_token());
         let info = tokio::time::timeout(INFO_LIMIT, info)
             .await

@@ -6,6 +6,7 @@
 
 mod config;
 mod control;
+mod gatekeeper;
 mod identity;
 mod info;
 mod meters;

@@ -7,6 +7,7 @@ use axum::Router;
 use axum::routing::{any, get};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use streamflow_rpc::client::with_causes;
 use streamflow_rpc::{Clients, one_port, serve};
 use streamflow_runtime::{Readiness, Shutdown};
 use streamflow_types::Address;
@@ -22,6 +23,7 @@ use tonic::service::Routes;
 use url::Url;
 
 use crate::config::{Config, Deps, RunError};
+use crate::gatekeeper::Gatekeeper;
 use crate::info::OrchestratorService;
 use crate::meters::Meters;
 use crate::renditions::{Renditions, serve_rendition};
@@ -53,6 +55,13 @@ pub async fn run(config: Config, deps: Deps, shutdown: Shutdown) -> Result<(), R
     let control = deps.control.clone();
     let (listener, tls, limits) = (deps.listener, deps.tls, deps.limits);
     let clients = Clients::new(&deps.peers)?;
+    let gatekeeper = match &config.auth_webhook {
+        Some(url) => Some(Gatekeeper::new(
+            url.clone(),
+            streamflow_rpc::client::webhooks()?,
+        )),
+        None => None,
+    };
     let tokens = secrets::load_or_create(&config.data_dir, &mut StdRng::from_os_rng())?;
     let renditions = Arc::new(Renditions::new(config.rendition_budget_bytes));
     let owner = match deps.identity.address() {
@@ -70,6 +79,7 @@ pub async fn run(config: Config, deps: Deps, shutdown: Shutdown) -> Result<(), R
             config.source_budget_bytes / BYTES_PER_PERMIT,
         )),
         identity: deps.identity,
+        gatekeeper,
         payments: deps.payments,
         tokens,
         sessions: Sessions::default(),
@@ -200,10 +210,14 @@ async fn ping(clients: &Clients, service: &Url, value: &[u8; 32]) -> Result<Vec<
     let request = PingPong {
         value: value.to_vec().into(),
     };
-    let answer = client
-        .ping(request)
-        .await
-        .map_err(|status| status.to_string())?;
+    let answer =
+        client
+            .ping(request)
+            .await
+            .map_err(|status| match std::error::Error::source(&status) {
+                Some(cause) => with_causes(cause),
+                None => status.message().to_owned(),
+            })?;
     Ok(answer.into_inner().value.to_vec())
 }
 

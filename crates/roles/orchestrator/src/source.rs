@@ -10,6 +10,7 @@ use streamflow_wire::segment::URI_CONTENT_TYPE;
 use streamflow_wire::signature::keccak;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+use url::Url;
 
 use crate::state::{BYTES_PER_PERMIT, State};
 
@@ -95,15 +96,16 @@ async fn fetch(state: &State, body: Body, deadline: Instant) -> Result<Bytes, So
     let url = body::read(body, MAX_URL_BYTES, body::MIN_RATE, deadline).await?;
     let url = String::from_utf8(url.to_vec())
         .map_err(|_| SourceError::Fetch("the URL is no text".to_owned()))?;
-    let is_allowed = |prefix: &String| url.starts_with(prefix.as_str());
-    if !state.config.fetch_allowed.iter().any(is_allowed) {
+    let url = Url::parse(&url).map_err(|_| SourceError::Fetch(format!("{url:?} is no URL")))?;
+    let allowed = &state.config.fetch_allowed;
+    if !allowed.iter().any(|place| is_below(place, &url)) {
         return Err(SourceError::Fetch(format!(
             "{url} is not in the list of allowed places"
         )));
     }
     let until = deadline.min(Instant::now() + FETCH_LIMIT);
     let fetch = async {
-        let answer = state.downloads.get(&url).send().await?.error_for_status()?;
+        let answer = state.downloads.get(url).send().await?.error_for_status()?;
         Ok::<_, reqwest::Error>(answer)
     };
     let answer = tokio::time::timeout_at(until, fetch)
@@ -114,4 +116,64 @@ async fn fetch(state: &State, body: Body, deadline: Instant) -> Result<Bytes, So
     body::read(body, state.config.max_segment_bytes, 0, until)
         .await
         .map_err(|error| SourceError::Fetch(error.to_string()))
+}
+
+/// Whether a URL is this place or below it: the same server, and a path that goes on after a slash.
+fn is_below(place: &Url, url: &Url) -> bool {
+    let is_plain = url.username().is_empty() && url.password().is_none();
+    let rest = url.path().strip_prefix(place.path());
+    let goes_on =
+        |rest: &str| rest.is_empty() || rest.starts_with('/') || place.path().ends_with('/');
+    is_plain
+        && place.scheme() == url.scheme()
+        && place.host() == url.host()
+        && place.port_or_known_default() == url.port_or_known_default()
+        && rest.is_some_and(goes_on)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_server_and_a_folder_of_it() {
+        let is_below = |place: &str, url: &str| {
+            is_below(&Url::parse(place).unwrap(), &Url::parse(url).unwrap())
+        };
+        for (place, url, expected) in [
+            ("https://s.example", "https://s.example/a.ts", true),
+            ("https://s.example/own", "https://s.example/own/a.ts", true),
+            (
+                "https://s.example/own/",
+                "https://s.example:443/own/a.ts?x=1",
+                true,
+            ),
+            ("https://s.example/own", "https://s.example/own", true),
+            (
+                "https://s.example",
+                "https://s.example.evil.example/a.ts",
+                false,
+            ),
+            (
+                "https://s.example",
+                "https://s.example@evil.example/a.ts",
+                false,
+            ),
+            ("https://s.example", "https://u:p@s.example/a.ts", false),
+            ("https://s.example", "https://s.example:8443/a.ts", false),
+            ("https://s.example", "http://s.example/a.ts", false),
+            (
+                "https://s.example/own",
+                "https://s.example/owned/a.ts",
+                false,
+            ),
+            (
+                "https://s.example/own",
+                "https://s.example/own/../other/a.ts",
+                false,
+            ),
+        ] {
+            assert_eq!(is_below(place, url), expected, "{place} {url}");
+        }
+    }
 }

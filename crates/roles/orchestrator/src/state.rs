@@ -14,6 +14,7 @@ use streamflow_wire::token::{AuthToken, TokenSecret};
 use tokio::sync::Semaphore;
 
 use crate::config::{Config, SessionLimit};
+use crate::gatekeeper::Gatekeeper;
 use crate::identity::Identity;
 use crate::meters::Meters;
 use crate::payments::{Payer, PaymentError, Payments};
@@ -28,6 +29,7 @@ pub(crate) type State = Arc<Inner>;
 pub(crate) struct Inner {
     pub(crate) config: Config,
     pub(crate) identity: Identity,
+    pub(crate) gatekeeper: Option<Gatekeeper>,
     pub(crate) payments: Arc<dyn Payments>,
     pub(crate) tokens: TokenSecret,
     pub(crate) sessions: Sessions,

@@ -92,7 +92,7 @@ fn job(source: Bytes, number: u64) -> Job {
 }
 
 /// CPU time of this process and of its children that live.
-fn spent() -> anyhow::Result<Cpu> {
+pub(in crate::bench) fn spent() -> anyhow::Result<Cpu> {
     let me = std::process::id();
     let mut ticks = [0u64; 2];
     for entry in fs::read_dir("/proc")? {

@@ -3,6 +3,7 @@
 mod death;
 mod launch;
 mod printed;
+mod several;
 mod usage;
 mod watch;
 
@@ -29,6 +30,7 @@ use watch::Watch;
 
 pub(super) use death::Death;
 pub use launch::LaunchError;
+pub(super) use several::{Answer, Leave, Limits, Request};
 
 /// Wall time of one segment: what others wait for it at most.
 const SHORTEST_WALL: Duration = Duration::from_secs(8);
@@ -113,6 +115,7 @@ impl Process {
                 active: Vec::new(),
                 missing: Vec::new(),
                 capabilities: Vec::new(),
+                device: None,
             },
             watchdog: config.watchdog,
             usage,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use streamflow_runtime::{Counter, Gauge};
 use streamflow_types::{SessionId, TranscodeFailure};
 use tokio::sync::{broadcast, oneshot, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::config::PoolConfig;
 use super::pictured::Pictured;
@@ -45,6 +45,8 @@ pub(super) enum Verdict {
 struct Pending {
     task: Task,
     reply: oneshot::Sender<Verdict>,
+    /// Where it goes when its turn comes; `None` for whichever worker is idle.
+    place: Option<oneshot::Sender<Assignment>>,
 }
 
 /// A task in the hands of a slot. Its tokens go back when this is dropped.
@@ -173,6 +175,35 @@ impl Shared {
         task: Task,
         reply: oneshot::Sender<Verdict>,
     ) -> Result<Enqueued, TranscodeFailure> {
+        self.enqueue_for(task, reply, None)
+    }
+
+    /// Waits for the tokens of a job whose worker is known. They go back when the lease is dropped.
+    pub(super) async fn tokens_for(
+        self: &Arc<Self>,
+        job: &Job,
+    ) -> Result<(watch::Receiver<u32>, Lease), TranscodeFailure> {
+        let task = Task {
+            job: job.clone(),
+            fresh: false,
+        };
+        let (reply, _nobody_listens) = oneshot::channel();
+        let (place, assignment) = oneshot::channel();
+        let _waiting = self.enqueue_for(task, reply, Some(place))?;
+        match timeout_at(job.deadline, assignment).await {
+            Ok(Ok(Assignment { tokens, lease, .. })) => Ok((tokens, lease)),
+            // Its session ended while it waited.
+            Ok(Err(_)) => Err(TranscodeFailure::Stopped),
+            Err(_) => Err(TranscodeFailure::Busy),
+        }
+    }
+
+    fn enqueue_for(
+        self: &Arc<Self>,
+        task: Task,
+        reply: oneshot::Sender<Verdict>,
+        place: Option<oneshot::Sender<Assignment>>,
+    ) -> Result<Enqueued, TranscodeFailure> {
         let mut state = self.lock();
         let (session, deadline) = (task.job.session.clone(), task.job.deadline);
         if Instant::now() + self.expected_wait(&state) >= deadline {
@@ -181,7 +212,7 @@ impl Shared {
         }
         let useful = task.job.work.profiles.len().saturating_add(EXTRA_THREADS);
         let useful = u32::try_from(useful).unwrap_or(u32::MAX);
-        let pending = Pending { task, reply };
+        let pending = Pending { task, reply, place };
         let ticket = state
             .tokens
             .offer(&session, deadline, useful, pending)
@@ -254,12 +285,15 @@ impl Shared {
     fn dispatch(self: &Arc<Self>) {
         let mut state = self.lock();
         let mut unsent = Vec::new();
-        while let Some(slot) = state.idle.pop() {
-            if slot.is_closed() {
-                continue;
+        state.idle.retain(|slot| !slot.is_closed());
+        while let Some(next) = state.tokens.next_to_start() {
+            if next.place.is_none() && state.idle.is_empty() {
+                break;
             }
             let Some(start) = state.tokens.start() else {
-                state.idle.push(slot);
+                break;
+            };
+            let Some(slot) = start.job.place.or_else(|| state.idle.pop()) else {
                 break;
             };
             let (grant, tokens) = watch::channel(1);

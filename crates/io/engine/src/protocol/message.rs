@@ -7,11 +7,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use streamflow_types::{TranscodeFailure, Work};
 
+use super::device::{DeviceReport, DeviceUse};
 use super::frame::{FrameError, Header, Kind};
 use super::layer::Layer;
 
 /// Both ends must say the same number.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// A layer a worker does not have, and what the system said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +38,8 @@ pub struct Hello {
     pub missing: Vec<MissingLayer>,
     /// Numbers of what it can do.
     pub capabilities: Vec<u32>,
+    /// The graphics card it was started for, if it was started for one.
+    pub device: Option<DeviceReport>,
 }
 
 /// One segment's work.
@@ -63,6 +66,8 @@ pub struct StageTimes {
     pub cpu: Duration,
     /// From the job's arrival to the last rendition.
     pub wall: Duration,
+    /// What it had of a graphics card, on a worker that has one.
+    pub device: Option<DeviceUse>,
 }
 
 /// What the node says to a worker.
@@ -251,6 +256,7 @@ fn parse<T: DeserializeOwned>(kind: Kind, body: &[u8]) -> Result<T, MessageError
 mod tests {
     use streamflow_types::{Clip, Profile, presets};
 
+    use super::super::device::DeviceRefusal;
     use super::super::frame::HEADER_BYTES;
     use super::*;
 
@@ -301,6 +307,10 @@ mod tests {
                 reason: "not in this kernel".to_owned(),
             }],
             capabilities: (0..27).collect(),
+            device: Some(DeviceReport::Unusable(DeviceRefusal {
+                code: "driver-library".to_owned(),
+                reason: "libcuda.so.1 is not there".to_owned(),
+            })),
         };
         for message in [
             FromWorker::Hello(Box::new(hello)),
@@ -314,6 +324,13 @@ mod tests {
             },
             FromWorker::Signature { index: 3 },
             FromWorker::Done(StageTimes::default()),
+            FromWorker::Done(StageTimes {
+                device: Some(DeviceUse {
+                    frames: u64::MAX,
+                    free_bytes: Some(1),
+                }),
+                ..StageTimes::default()
+            }),
             FromWorker::Failed(TranscodeFailure::InvalidVideo),
             FromWorker::Failed(TranscodeFailure::Other("x".repeat(MAX_FAILURE_TEXT))),
             FromWorker::Pong(1),

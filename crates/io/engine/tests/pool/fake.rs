@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use streamflow_engine::card::{Card, Scene};
 use streamflow_engine::protocol::{
-    Channel, FromWorker, Hello, JobSpec, Layer, PROTOCOL_VERSION, SealedMemory, StageTimes,
-    ToWorker,
+    Channel, DeviceFacts, DeviceRefusal, DeviceReport, FromWorker, Hello, JobSpec, Layer,
+    PROTOCOL_VERSION, SealedMemory, StageTimes, ToWorker,
 };
 use streamflow_media::mpegts::Ticks;
 use streamflow_types::TranscodeFailure;
@@ -45,6 +45,7 @@ pub(crate) fn work() {
         active: Layer::ALL.to_vec(),
         missing: Vec::new(),
         capabilities: vec![0, 1],
+        device: card(),
     }));
     channel.send(&hello.encode(0).unwrap(), None).unwrap();
     let signals = Arc::new(Signals::default());
@@ -55,8 +56,44 @@ pub(crate) fn work() {
         std::process::exit(0);
     });
     while let Ok(job) = queue.recv() {
-        serve(&channel, &signals, job);
+        if card().is_none() {
+            serve(&channel, &signals, job);
+            continue;
+        }
+        let (channel, signals) = (channel.clone(), signals.clone());
+        std::thread::spawn(move || serve(&channel, &signals, job));
     }
+}
+
+/// What kind of card the worker says it has: `encodes`, `decodes` or `broken`. It stands for what
+/// the node hears from a worker, not for a driver.
+pub(crate) const CARD: &str = "STREAMFLOW_FAKE_CARD";
+
+fn card() -> Option<DeviceReport> {
+    std::env::var_os("CUDA_VISIBLE_DEVICES")?;
+    let kind = std::env::var(CARD).unwrap();
+    let refusal = |code: &str| DeviceRefusal {
+        code: code.to_owned(),
+        reason: "as told".to_owned(),
+    };
+    if kind == "broken" {
+        return Some(DeviceReport::Unusable(refusal("driver")));
+    }
+    let encodes = kind == "encodes";
+    Some(DeviceReport::Usable(DeviceFacts {
+        name: "fake".to_owned(),
+        uuid: "GPU-fake".to_owned(),
+        cuda: "0.0".to_owned(),
+        capability: "0.0".to_owned(),
+        memory_bytes: 8 << 30,
+        free_bytes: 8 << 30,
+        encoders: match encodes {
+            true => vec!["h264_nvenc".to_owned()],
+            false => Vec::new(),
+        },
+        no_encoder: (!encodes).then(|| refusal("encoder")),
+        encoder_limit: encodes.then_some(4),
+    }))
 }
 
 fn listen(channel: &Channel, signals: &Signals, jobs: &mpsc::SyncSender<Job>) {
@@ -90,7 +127,8 @@ fn serve(channel: &Channel, signals: &Signals, job: Job) {
             .send(&message.encode(job.number).unwrap(), memory)
             .unwrap();
     };
-    let mut payload = format!("{}:{}", job.spec.session, job.source);
+    let place = card().map_or("", |_| "card ");
+    let mut payload = format!("{place}{}:{}", job.spec.session, job.source);
     let (order, argument) = job.source.split_once(' ').unwrap_or((&job.source, ""));
     match order {
         "sleep" => {
@@ -118,6 +156,13 @@ fn serve(channel: &Channel, signals: &Signals, job: Job) {
             std::thread::sleep(Duration::from_secs(60));
         }
         "deaf" => std::thread::sleep(Duration::from_secs(60)),
+        "fail-on-card" if card().is_some() => {
+            return say(
+                FromWorker::Failed(TranscodeFailure::from_text(argument)),
+                None,
+            );
+        }
+        "crash-on-card" if card().is_some() => std::process::exit(9),
         "burn" => loop {
             std::hint::spin_loop();
         },
@@ -128,7 +173,7 @@ fn serve(channel: &Channel, signals: &Signals, job: Job) {
             );
         }
         "unfinished" => return say(FromWorker::Done(StageTimes::default()), None),
-        "pid" => payload = std::process::id().to_string(),
+        "pid" => payload = format!("{place}{}", std::process::id()),
         "tokens" => {
             let wanted: u32 = argument.parse().unwrap();
             while signals.tokens.load(Ordering::SeqCst) != wanted {

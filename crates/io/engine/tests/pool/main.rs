@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "test helpers beside the tests")]
 
+mod devices;
 mod fake;
 
 use std::num::NonZeroU32;

@@ -7,7 +7,9 @@ use ffmpeg_sys_next as ffi;
 use streamflow_types::TranscodeFailure;
 
 use super::input::DECODERS;
-use super::{Dictionary, Frame, Input, Packet, Rational, Refusal, StreamInfo, check};
+use super::{
+    CardFrames, Device, Dictionary, Frame, Input, Packet, Rational, Refusal, StreamInfo, check,
+};
 
 /// One open decoder or encoder.
 struct Context(*mut ffi::AVCodecContext);
@@ -60,6 +62,18 @@ impl Decoder {
         max_pixels: u64,
         strict: bool,
     ) -> Result<Self, TranscodeFailure> {
+        Self::open_on(input, stream, max_pixels, strict, None)
+    }
+
+    /// The same on a card, with so many pictures that the caller may hold at once. What the card's
+    /// decoder does not take is decoded by the processor.
+    pub(crate) fn open_on(
+        input: &Input<'_>,
+        stream: &StreamInfo,
+        max_pixels: u64,
+        strict: bool,
+        card: Option<(&Device, usize)>,
+    ) -> Result<Self, TranscodeFailure> {
         let parameters = input.parameters(stream);
         // SAFETY: the parameters belong to the open input.
         let codec = unsafe { ffi::avcodec_find_decoder((*parameters).codec_id) };
@@ -77,10 +91,23 @@ impl Decoder {
             fields.err_recognition =
                 ffi::AV_EF_CRCCHECK | ffi::AV_EF_BITSTREAM | ffi::AV_EF_EXPLODE;
         }
+        if let Some((device, held)) = card {
+            fields.hw_device_ctx = device.to_raw()?;
+            fields.extra_hw_frames = i32::try_from(held).unwrap_or(i32::MAX);
+        }
         let mut options = Dictionary::new();
         options.set("codec_whitelist", DECODERS)?;
         context.open(&mut options)?;
         Ok(Self(context))
+    }
+
+    /// What a refusal means when it is none of the input's: no memory, or a card that failed.
+    pub(crate) fn failure(&self, refusal: Refusal) -> Option<TranscodeFailure> {
+        let on_card = !self.0.fields().hw_device_ctx.is_null();
+        match on_card && (refusal.is_memory() || refusal.is_external()) {
+            true => Some(TranscodeFailure::InvalidHardware),
+            false => refusal.is_memory().then(|| refusal.into()),
+        }
     }
 
     /// Gives it a packet, or none to say that no more will come.
@@ -108,6 +135,19 @@ pub(crate) struct Looks {
     transfer: ffi::AVColorTransferCharacteristic,
     matrix: ffi::AVColorSpace,
     chroma: ffi::AVChromaLocation,
+}
+
+impl Default for Looks {
+    fn default() -> Self {
+        Self {
+            sample_shape: super::rational(1, 1),
+            range: ffi::AVColorRange::AVCOL_RANGE_MPEG,
+            primaries: ffi::AVColorPrimaries::AVCOL_PRI_UNSPECIFIED,
+            transfer: ffi::AVColorTransferCharacteristic::AVCOL_TRC_UNSPECIFIED,
+            matrix: ffi::AVColorSpace::AVCOL_SPC_UNSPECIFIED,
+            chroma: ffi::AVChromaLocation::AVCHROMA_LOC_LEFT,
+        }
+    }
 }
 
 impl Looks {
@@ -148,6 +188,8 @@ pub(crate) struct VideoShape {
     pub(crate) threads: u32,
     /// Headers go into the container, not the stream.
     pub(crate) headers_apart: bool,
+    /// Where pictures come from that lie on a card; `None` for pictures in memory.
+    pub(crate) frames: Option<CardFrames>,
 }
 
 /// What an audio encoder is opened for.
@@ -170,6 +212,21 @@ pub(crate) fn find_encoder(name: &str) -> Option<*const ffi::AVCodec> {
     (!codec.is_null()).then_some(codec)
 }
 
+/// How many of these options an encoder does not know, asked without opening it.
+#[cfg(test)]
+pub(crate) fn unknown_options(
+    codec: *const ffi::AVCodec,
+    options: &mut Dictionary,
+) -> Result<i32, Refusal> {
+    let context = Context::new(codec)?;
+    // SAFETY: the context was made for its codec and has that codec's options behind it.
+    unsafe {
+        let own = context.fields().priv_data;
+        check(ffi::av_opt_set_dict(own, options.as_mut_ptr()))?;
+        Ok(ffi::av_dict_count(*options.as_mut_ptr()))
+    }
+}
+
 /// Whether a decoder of this name is built in.
 pub(crate) fn has_decoder(name: &str) -> bool {
     // SAFETY: the name is terminated.
@@ -183,7 +240,17 @@ impl Encoder {
     pub(crate) fn open_video(
         name: &str,
         shape: &VideoShape,
+        options: Dictionary,
+    ) -> Result<Self, TranscodeFailure> {
+        Self::open_video_on(name, shape, options, None)
+    }
+
+    /// The same, for an encoder of a card.
+    pub(crate) fn open_video_on(
+        name: &str,
+        shape: &VideoShape,
         mut options: Dictionary,
+        device: Option<&Device>,
     ) -> Result<Self, TranscodeFailure> {
         let codec = find_encoder(name).ok_or(TranscodeFailure::EncoderNotFound)?;
         let mut context = Context::new(codec)?;
@@ -191,6 +258,12 @@ impl Encoder {
         fields.width = i32::try_from(shape.width).unwrap_or(i32::MAX);
         fields.height = i32::try_from(shape.height).unwrap_or(i32::MAX);
         fields.pix_fmt = ffi::AVPixelFormat::AV_PIX_FMT_YUV420P;
+        if let Some(frames) = &shape.frames {
+            fields.pix_fmt = ffi::AVPixelFormat::AV_PIX_FMT_CUDA;
+            fields.hw_frames_ctx = frames.to_raw()?;
+        } else if let Some(device) = device {
+            fields.hw_device_ctx = device.to_raw()?;
+        }
         fields.sample_aspect_ratio = shape.looks.sample_shape;
         fields.color_range = shape.looks.range;
         fields.color_primaries = shape.looks.primaries;
@@ -251,6 +324,15 @@ impl Encoder {
         // SAFETY: both valid.
         check(unsafe { ffi::avcodec_receive_packet(self.0.0, packet.as_mut_ptr()) })?;
         Ok(packet)
+    }
+
+    /// What a refusal means: with a card behind the encoder never the input's fault.
+    pub(crate) fn failure(&self, refusal: Refusal) -> TranscodeFailure {
+        let fields = self.0.fields();
+        match fields.hw_device_ctx.is_null() && fields.hw_frames_ctx.is_null() {
+            true => refusal.into(),
+            false => TranscodeFailure::InvalidHardware,
+        }
     }
 
     /// How many pictures may be decoded ahead of one shown before them.

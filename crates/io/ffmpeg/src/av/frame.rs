@@ -157,6 +157,11 @@ impl Frame {
         }
     }
 
+    /// Whether it is 8-bit 4:2:0 in three planes.
+    pub(crate) fn is_planar(&self) -> bool {
+        self.format() == ffi::AVPixelFormat::AV_PIX_FMT_YUV420P as i32
+    }
+
     /// Whether every row starts where the widest instructions want it.
     pub(crate) fn is_aligned(&self) -> bool {
         let planes = self.planes();

@@ -33,6 +33,11 @@ impl Refusal {
         self == Self::NO_MEMORY
     }
 
+    /// Something outside the library failed: a driver, for codecs on a card.
+    pub(crate) fn is_external(self) -> bool {
+        self.0 == ffi::AVERROR_EXTERNAL || self.0 == ffi::AVERROR_UNKNOWN
+    }
+
     /// Nothing more will come.
     pub(crate) fn is_end(self) -> bool {
         self.0 == ffi::AVERROR_EOF

@@ -12,6 +12,7 @@ use crate::av::{
     DisplayMatrix, Encoder, Frame, Looks, Packet, Rational, SignatureGraph, VideoShape, rational,
     rescale,
 };
+use crate::card;
 use crate::picture::{Picture, Size};
 use crate::product::{StageTimes, timed};
 use crate::zimg::Scratch;
@@ -196,13 +197,23 @@ impl<'a> VideoLine<'a> {
             .checked_mul(u64::from(open.size.1))
             .and_then(|pixels| self.pixels.checked_add(pixels))
             .ok_or(TranscodeFailure::InvalidVideo)?;
-        timed(&mut stages.encode, || open.encoder.send(Some(&frame)))?;
+        timed(&mut stages.encode, || open.encoder.send(Some(&frame)))
+            .map_err(|refusal| open.encoder.failure(refusal))?;
         self.drain(muxer, stages)
     }
 
     fn make_ready(&mut self, picture: &Picture) -> Result<Frame, TranscodeFailure> {
         let shared = self.shared;
-        let frame = picture.for_rendition(self.line.place, shared.scaler, &mut self.scratch)?;
+        let place = self.line.place;
+        // What is turned is turned in memory.
+        let stays = self.line.order.on_card && picture.orientation.turns == 0;
+        let on_card = shared
+            .card
+            .and_then(|(_, card)| picture.on_card(place, stays, (card, shared.scaler)));
+        let frame = match on_card {
+            Some(frame) => frame?,
+            None => picture.for_rendition(place, shared.scaler, &mut self.scratch)?,
+        };
         match picture.orientation.turns {
             0 => Ok(frame.share()?),
             turns => shared.scaler.turn(frame, turns),
@@ -216,7 +227,10 @@ impl<'a> VideoLine<'a> {
         };
         let scaler = self.shared.scaler;
         let scratch = &mut self.scratch;
-        let mut frame = timed(&mut stages.scale, || scaler.scale(frame, *size, scratch))?;
+        let mut frame = timed(&mut stages.scale, || match frame.is_on_card() {
+            true => scaler.scale(&card::in_memory(frame, scaler)?, *size, scratch),
+            false => scaler.scale(frame, *size, scratch),
+        })?;
         frame.set_time(i64::try_from(self.encoded).unwrap_or(i64::MAX));
         timed(&mut stages.encode, || graph.push(&frame))
     }
@@ -248,10 +262,15 @@ impl<'a> VideoLine<'a> {
             // An encoder opened later brings its headers in its pictures: the container's are
             // written already.
             headers_apart: order.container == Container::Mp4 && !muxer.started,
+            frames: frame.card_frames(),
         };
+        let device = self.shared.card.filter(|_| order.on_card);
+        let device = device.map(|(card, _)| card.device());
         let encoder = timed(&mut stages.encode, || {
             let options = order.options(self.shared.settings)?;
-            Encoder::open_video(order.encoder, &shape, options)
+            let opened = Encoder::open_video_on(order.encoder, &shape, options, device);
+            // The limit of its encoders may be reached.
+            opened.map_err(|failure| device.map_or(failure, |_| TranscodeFailure::InvalidHardware))
         })?;
         if !muxer.started {
             let step = rescale(1, self.tick, self.clock);
@@ -295,7 +314,7 @@ impl<'a> VideoLine<'a> {
                     }
                 }
                 Err(refusal) if refusal.is_again() || refusal.is_end() => return Ok(()),
-                Err(refusal) => return Err(refusal.into()),
+                Err(refusal) => return Err(open.encoder.failure(refusal)),
             }
         }
     }
@@ -321,7 +340,8 @@ impl<'a> VideoLine<'a> {
         stages: &mut StageTimes,
     ) -> Result<(), TranscodeFailure> {
         if let Some(open) = &mut self.encoder {
-            timed(&mut stages.encode, || open.encoder.send(None))?;
+            timed(&mut stages.encode, || open.encoder.send(None))
+                .map_err(|refusal| open.encoder.failure(refusal))?;
             self.drain(muxer, stages)?;
             self.encoder = None;
             if self.packets != self.encoded {

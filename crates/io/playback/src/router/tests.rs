@@ -10,38 +10,50 @@ use streamflow_types::{Container, ManifestId, Profile, SegmentNumber, SourceSegm
 use tower::ServiceExt;
 
 use super::*;
-use crate::{DeliveryPath, LibraryOptions, RenditionToPublish};
+use crate::{DeliveryPath, LibraryOptions, Place, RenditionToPublish};
 
 const RENDITION: &str = "P240p30fps16x9";
 
-async fn library_with(name: &str) -> Library {
+async fn library_of(manifest: &ManifestId) -> Library {
     let (clock, metrics) = (Arc::new(ManualClock::default()), Metrics::new());
     let store = SegmentStore::in_memory(1_000_000, clock.clone(), &metrics);
     let library = Library::new(LibraryOptions::default(), store, clock, &metrics);
-    let manifest = ManifestId::new(name).unwrap();
     let ladder = [Profile::preset(RENDITION).unwrap()];
-    library.open_stream(&manifest, &ladder).await.unwrap();
+    library.open_stream(manifest, &ladder).await.unwrap();
+    library
+}
+
+async fn publish_source(library: &Library, manifest: &ManifestId, number: u64) -> Place {
+    let segment = SourceSegment {
+        manifest: manifest.clone(),
+        number: SegmentNumber(number),
+        duration: Duration::from_secs(2),
+        container: Container::MpegTs,
+        bytes: Bytes::from(format!("source {number}")),
+        discontinuity: false,
+    };
+    library.publish_source(&segment, None).await.unwrap().place
+}
+
+async fn publish_rendition(library: &Library, manifest: &ManifestId, number: u64, place: Place) {
+    let rendition = RenditionToPublish {
+        profile: RENDITION.into(),
+        container: Container::MpegTs,
+        bytes: Bytes::from(format!("rendition {number}")),
+        facts: None,
+    };
+    library
+        .publish_renditions(manifest, place, DeliveryPath::Network, vec![rendition])
+        .await
+        .unwrap();
+}
+
+async fn library_with(name: &str) -> Library {
+    let manifest = ManifestId::new(name).unwrap();
+    let library = library_of(&manifest).await;
     for number in 0..2u64 {
-        let segment = SourceSegment {
-            manifest: manifest.clone(),
-            number: SegmentNumber(number),
-            duration: Duration::from_secs(2),
-            container: Container::MpegTs,
-            bytes: Bytes::from(format!("source {number}")),
-            discontinuity: false,
-        };
-        let place = library.publish_source(&segment, None).await.unwrap().place;
-        let rendition = RenditionToPublish {
-            profile: RENDITION.into(),
-            container: Container::MpegTs,
-            bytes: Bytes::from(format!("rendition {number}")),
-            facts: None,
-        };
-        let path = DeliveryPath::Network;
-        library
-            .publish_renditions(&manifest, place, path, vec![rendition])
-            .await
-            .unwrap();
+        let place = publish_source(&library, &manifest, number).await;
+        publish_rendition(&library, &manifest, number, place).await;
     }
     library
 }
@@ -92,6 +104,47 @@ async fn ask(router: &Router, method: Method, uri: &str, more: &[(&str, &str)]) 
 
 async fn fetch(router: &Router, uri: &str) -> Answer {
     ask(router, Method::GET, uri, &[]).await
+}
+
+/// Virtual time: nothing here waits for real.
+#[tokio::test(start_paused = true)]
+async fn a_master_playlist_waits_a_little_for_the_first_renditions() {
+    let manifest = ManifestId::new("demo").unwrap();
+    let library = library_of(&manifest).await;
+    let router = router(library.clone(), &RouterOptions::default());
+    let began = tokio::time::Instant::now();
+    assert_eq!(fetch(&router, "/stream/demo.m3u8").await.status, 404);
+    assert!(began.elapsed() < LADDER_LOOK);
+
+    let place = publish_source(&library, &manifest, 0).await;
+    let alone = fetch(&router, "/stream/demo.m3u8").await;
+    assert!(!alone.text().contains("RESOLUTION=426x240"));
+    assert!(began.elapsed() >= LADDER_PATIENCE);
+
+    let began = tokio::time::Instant::now();
+    let (master, ()) = tokio::join!(fetch(&router, "/stream/demo.m3u8"), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        publish_rendition(&library, &manifest, 0, place).await;
+    });
+    assert!(master.text().contains("RESOLUTION=426x240"));
+    assert!(began.elapsed() < Duration::from_secs(2));
+
+    let began = tokio::time::Instant::now();
+    publish_source(&library, &manifest, 1).await;
+    fetch(&router, "/stream/demo.m3u8").await;
+    assert!(began.elapsed() < LADDER_LOOK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_master_playlist_does_not_wait_for_what_was_given_up() {
+    let manifest = ManifestId::new("demo").unwrap();
+    let library = library_of(&manifest).await;
+    let router = router(library.clone(), &RouterOptions::default());
+    let place = publish_source(&library, &manifest, 0).await;
+    library.publish_gap(&manifest, place).await.unwrap();
+    let began = tokio::time::Instant::now();
+    assert_eq!(fetch(&router, "/stream/demo.m3u8").await.status, 200);
+    assert!(began.elapsed() < LADDER_LOOK);
 }
 
 #[tokio::test]

@@ -106,23 +106,37 @@ impl Station {
     /// Publishes from the film's start, in real time after the first three segments, until
     /// aborted. The film starts over when it ends.
     pub(crate) async fn on_air(self: &Arc<Self>, came_back: bool) -> JoinHandle<()> {
+        self.on_air_with_ladder_from(0, came_back).await
+    }
+
+    /// The same, and nobody transcodes the segments before this one.
+    pub(crate) async fn on_air_with_ladder_from(
+        self: &Arc<Self>,
+        first: u64,
+        came_back: bool,
+    ) -> JoinHandle<()> {
         self.library
             .open_stream(&self.manifest, &Film::ladder())
             .await
             .unwrap();
         let station = self.clone();
         tokio::spawn(async move {
-            for number in 0..3 {
-                station
-                    .publish(number, came_back && number == 0, Duration::ZERO)
-                    .await;
-            }
             let mut beat = tokio::time::interval(SEGMENT_TIME);
-            for number in 3.. {
-                beat.tick().await;
-                station
-                    .publish(number, number % SEGMENTS == 0, TRANSCODING)
-                    .await;
+            for number in 0.. {
+                let delay = match number {
+                    0..3 => Duration::ZERO,
+                    _ => {
+                        beat.tick().await;
+                        TRANSCODING
+                    }
+                };
+                if number < first {
+                    station.lose(number).await;
+                    continue;
+                }
+                let starts_over = number != 0 && number % SEGMENTS == 0;
+                let discontinuity = starts_over || came_back && number == 0;
+                station.publish(number, discontinuity, delay).await;
             }
         })
     }

@@ -14,7 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower::{BoxError, Service};
 
-use super::{GRPC_DIAL_LIMIT, IDLE_LIMIT, KEEPALIVE};
+use super::{GRPC_DIAL_LIMIT, IDLE_LIMIT, KEEPALIVE, Reach};
 use crate::PeerPolicy;
 
 /// Unacknowledged bytes may wait this long before the connection counts as broken.
@@ -36,8 +36,8 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(policy: &PeerPolicy) -> Self {
-        let mut tcp = HttpConnector::new();
+    pub(super) fn new(policy: &PeerPolicy, reach: Reach) -> Self {
+        let mut tcp = HttpConnector::new_with_resolver(reach);
         tcp.enforce_http(false);
         // Without it every call waits for the peer's delayed acknowledgement, 40 ms and more.
         tcp.set_nodelay(true);
@@ -116,10 +116,10 @@ impl Service<Request<tonic::body::Body>> for Channel {
 
 /// Dials within the limit, TLS handshake included.
 #[derive(Clone, Debug)]
-struct Dial(HttpsConnector<HttpConnector>);
+struct Dial(HttpsConnector<HttpConnector<Reach>>);
 
 impl Service<Uri> for Dial {
-    type Response = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
+    type Response = <HttpsConnector<HttpConnector<Reach>> as Service<Uri>>::Response;
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
 

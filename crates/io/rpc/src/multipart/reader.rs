@@ -177,6 +177,37 @@ mod tests {
         assert!(reader.next().await.unwrap().is_none());
     }
 
+    /// Cut in two anywhere, the second piece and the end coming later, each by itself.
+    #[tokio::test]
+    async fn where_a_body_is_cut_and_when_it_goes_on_makes_no_difference() {
+        let mut writer = Writer::with_boundary("b1");
+        writer.part(&[("Pixels", "9")], Bytes::from_static(b"a\r\n--b\r\n"));
+        writer.part(&[("Pixels", "10")], Bytes::from_static(b"second"));
+        let body = writer.finish().to_bytes();
+        for cut in 0..=body.len() {
+            let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Bytes, Infallible>>(1);
+            let pieces = [body.slice(..cut), body.slice(cut..)];
+            tokio::spawn(async move {
+                for piece in pieces {
+                    tokio::task::yield_now().await;
+                    sender.send(Ok(piece)).await.unwrap();
+                    tokio::time::sleep(std::time::Duration::from_micros(200)).await;
+                }
+                tokio::time::sleep(std::time::Duration::from_micros(200)).await;
+            });
+            let pieces = stream::unfold(receiver, |mut receiver| async {
+                let piece = receiver.recv().await?;
+                Some((piece, receiver))
+            });
+            let mut reader = Reader::new("multipart/mixed; boundary=b1", pieces, LIMITS).unwrap();
+            for wanted in [&b"a\r\n--b\r\n"[..], b"second"] {
+                let part = reader.next().await.unwrap().unwrap();
+                assert_eq!(&part.bytes[..], wanted, "cut at {cut}");
+            }
+            assert!(reader.next().await.unwrap().is_none(), "cut at {cut}");
+        }
+    }
+
     #[tokio::test]
     async fn a_body_that_ends_early_is_truncated() {
         for body in [

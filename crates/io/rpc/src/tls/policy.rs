@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{DigitallySignedStruct, Error, OtherError, SignatureScheme};
 use sha2::{Digest, Sha256};
 
 /// Whose certificate is accepted.
@@ -38,16 +38,23 @@ impl PeerPolicy {
         config
     }
 
-    fn accepts(&self, certificate: &CertificateDer<'_>) -> bool {
-        match self {
-            Self::AnyCertificate => true,
-            Self::Pinned(pins) => {
-                let fingerprint: [u8; 32] = Sha256::digest(certificate).into();
-                pins.contains(&fingerprint)
-            }
+    fn check(&self, certificate: &CertificateDer<'_>) -> Result<(), NotPinned> {
+        let Self::Pinned(pins) = self else {
+            return Ok(());
+        };
+        let fingerprint: [u8; 32] = Sha256::digest(certificate).into();
+        if pins.contains(&fingerprint) {
+            Ok(())
+        } else {
+            Err(NotPinned(alloy_primitives::hex::encode(fingerprint)))
         }
     }
 }
+
+/// Another peer than was asked for, or one with a new certificate.
+#[derive(Debug, thiserror::Error)]
+#[error("its certificate, fingerprint {0}, is none of those pinned")]
+struct NotPinned(String);
 
 #[derive(Debug)]
 struct Verifier {
@@ -64,12 +71,9 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        if self.policy.accepts(end_entity) {
-            Ok(ServerCertVerified::assertion())
-        } else {
-            Err(Error::InvalidCertificate(
-                CertificateError::ApplicationVerificationFailure,
-            ))
+        match self.policy.check(end_entity) {
+            Ok(()) => Ok(ServerCertVerified::assertion()),
+            Err(error) => Err(Error::Other(OtherError(Arc::new(error)))),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Which protocol is spoken with whom, and the HTTP/2 settings both sides announce.
 
+use streamflow_rpc::client::with_causes;
 use streamflow_rpc::{Clients, PeerPolicy};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -46,18 +47,17 @@ async fn pinned_peers_are_accepted_and_others_refused() {
     let (node, other) = (Node::tls().await, Node::tls().await);
     let pinned = Clients::new(&PeerPolicy::Pinned(vec![node.identity.fingerprint()])).unwrap();
     assert_eq!(version(pinned.segments(), &node).await, "HTTP/2.0");
-    assert!(
-        pinned
-            .segments()
-            .get(other.url("/version"))
-            .send()
-            .await
-            .is_err()
-    );
+    let refused = pinned.segments().get(other.url("/version")).send().await;
+    let reason = with_causes(&refused.unwrap_err());
+    let theirs = hex::encode(other.identity.fingerprint());
+    assert!(reason.contains(&theirs), "{reason}");
+    assert!(reason.contains("none of those pinned"), "{reason}");
     let channel = pinned.grpc(&node.url("")).unwrap();
     assert_eq!(say(channel, "/test.Echo/Say", "hi").await.unwrap(), "hi");
     let channel = pinned.grpc(&other.url("")).unwrap();
-    assert!(say(channel, "/test.Echo/Say", "hi").await.is_err());
+    let refused = say(channel, "/test.Echo/Say", "hi").await.unwrap_err();
+    let reason = with_causes(std::error::Error::source(&refused).unwrap());
+    assert!(reason.contains("none of those pinned"), "{reason}");
 }
 
 #[tokio::test]

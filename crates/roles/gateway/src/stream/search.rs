@@ -203,9 +203,16 @@ impl Stream {
         let nodes = session.info.nodes.iter().take(self.node.config.extra_nodes);
         let nodes = nodes.filter_map(|node| Url::parse(node).ok());
         let asked_at = session.asked_at.clone();
+        let reach = self.node.clients.reach();
+        let comes_from_inside = reach.is_inside(&asked_at);
         let nodes: Vec<Url> = nodes
             .filter(|url| url.scheme() == "https" && url.has_host())
-            .filter(|url| !crate::session::is_inside(url) || crate::session::is_inside(&asked_at))
+            .filter(|url| comes_from_inside || !reach.is_inside(url))
+            .inspect(|url| {
+                if comes_from_inside {
+                    reach.allow(url);
+                }
+            })
             .collect();
         for node in nodes {
             if !self.node.directory.is_blocked(&node) {

@@ -4,11 +4,11 @@
 use bytes::Bytes;
 use http::StatusCode;
 use streamflow_rpc::client::DOWNLOAD_LIMIT;
-use streamflow_rpc::{Clients, body};
+use streamflow_rpc::{Clients, Reach, body};
 use tokio::time::Instant;
 use url::Url;
 
-use crate::session::{Session, is_inside};
+use crate::session::Session;
 
 /// Why a rendition could not be fetched.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +34,7 @@ pub(crate) async fn fetch(
     address: &str,
     most_bytes: u64,
 ) -> Result<Bytes, DownloadError> {
-    let url = allowed(session, address)
+    let url = allowed(session, address, clients.reach())
         .ok_or_else(|| DownloadError::Elsewhere(address.chars().take(200).collect()))?;
     let response = clients.downloads().get(url).send().await?;
     if response.status() != StatusCode::OK {
@@ -45,7 +45,7 @@ pub(crate) async fn fetch(
     Ok(body::read(reqwest::Body::from(response), limit, 0, deadline).await?)
 }
 
-fn allowed(session: &Session, address: &str) -> Option<Url> {
+fn allowed(session: &Session, address: &str, reach: &Reach) -> Option<Url> {
     let url = Url::parse(address).ok()?;
     if !matches!(url.scheme(), "http" | "https") {
         return None;
@@ -61,7 +61,7 @@ fn allowed(session: &Session, address: &str) -> Option<Url> {
     let in_its_store = || {
         let store = store.and_then(|info| Url::parse(&info.host).ok());
         store.is_some_and(|store| {
-            store.scheme() == "https" && !is_inside(&store) && store.origin() == url.origin()
+            store.scheme() == "https" && !reach.is_inside(&store) && store.origin() == url.origin()
         })
     };
     (is_its_own || in_its_store()).then_some(url)
@@ -94,11 +94,13 @@ mod tests {
                 .collect(),
             ..OrchestratorInfo::default()
         };
-        of_message(&Url::parse("https://o.example:8935").unwrap(), &message).unwrap()
+        let asked_at = Url::parse("https://o.example:8935").unwrap();
+        of_message(&asked_at, &message, &Reach::guarded()).unwrap()
     }
 
     #[test]
     fn only_the_orchestrator_and_its_store_are_fetched_from() {
+        let reach = Reach::guarded();
         let plain = session(None);
         let stored = session(Some("https://bucket.s3.amazonaws.com"));
         for (session, address, is_allowed) in [
@@ -114,9 +116,10 @@ mod tests {
             (&plain, "/stream/a", false),
             (&plain, "", false),
         ] {
-            assert_eq!(allowed(session, address).is_some(), is_allowed, "{address}");
+            let allowed = allowed(session, address, &reach);
+            assert_eq!(allowed.is_some(), is_allowed, "{address}");
         }
         let inside = session(Some("https://169.254.169.254"));
-        assert!(allowed(&inside, "https://169.254.169.254/latest").is_none());
+        assert!(allowed(&inside, "https://169.254.169.254/latest", &reach).is_none());
     }
 }

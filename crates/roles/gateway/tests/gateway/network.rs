@@ -46,6 +46,7 @@ async fn node(seed: u64) -> Node {
         source_budget_bytes: 64 << 20,
         rendition_budget_bytes: 64 << 20,
         fetch_allowed: Vec::new(),
+        auth_webhook: None,
         version: "0.9.1".to_owned(),
         ping_itself: false,
     };

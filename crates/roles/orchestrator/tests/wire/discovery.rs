@@ -1,7 +1,9 @@
 //! GetOrchestrator, EndTranscodingSession, Ping.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use http::{HeaderMap, Method, StatusCode};
 use prost::Message;
 use serde_json::Value;
 use streamflow_orchestrator::{Identity, SessionLimit};
@@ -11,6 +13,8 @@ use streamflow_wire::proto::{
     EndTranscodingSessionRequest, OrchestratorInfo, OrchestratorRequest, PingPong,
 };
 use streamflow_wire::signature::verify;
+use tokio::net::TcpListener;
+use url::Url;
 
 use super::node::{Node, Setup, vectors};
 
@@ -31,13 +35,25 @@ fn message<M: Message + Default>(row: &Value, member: &str) -> M {
 /// Cases that need what this build does not have yet, by what they need.
 fn needs(case: &str) -> Option<&'static str> {
     let payments = ["no reserve for the sender", "base price 0"];
-    if payments.contains(&case) {
-        return Some("payments");
-    }
-    let refused = case.starts_with("webhook refuses")
-        || case.starts_with("webhook answers")
-        || case.starts_with("webhook with a price");
-    refused.then_some("prices by webhook")
+    payments.contains(&case).then_some("payments")
+}
+
+/// A webhook that answers as the row says, and what it was asked.
+async fn webhook(row: &Value) -> Option<(Url, Arc<Mutex<String>>)> {
+    let status: u16 = row["webhook_status"].as_str()?.parse().unwrap();
+    let body = row["webhook_body"].as_str()?.to_owned();
+    let asked = Arc::new(Mutex::new(String::new()));
+    let heard = asked.clone();
+    let answer = move |method: Method, headers: HeaderMap, question: String| async move {
+        let kind = headers["content-type"].to_str().unwrap();
+        *heard.lock().unwrap() = format!("{method} {kind} {question}");
+        (StatusCode::from_u16(status).unwrap(), body)
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let app = axum::Router::new().route("/", axum::routing::any(answer));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    Some((url.parse().unwrap(), asked))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,6 +72,8 @@ async fn discovery_answers_as_recorded() {
         if case.contains("limit") {
             setup.sessions = SessionLimit::Fixed(0);
         }
+        let webhook = webhook(row).await;
+        setup.auth_webhook = webhook.as_ref().map(|(url, _)| url.clone());
         let expected: Option<OrchestratorInfo> = row["response_protobuf"]
             .is_string()
             .then(|| message(row, "response_protobuf"));
@@ -86,9 +104,12 @@ async fn discovery_answers_as_recorded() {
             }
             (found, expected) => panic!("{case}: {found:?} for {expected:?}"),
         }
+        if let Some((_, asked)) = webhook {
+            assert_eq!(*asked.lock().unwrap(), row["webhook_request"], "{case}");
+        }
         replayed += 1;
     }
-    assert_eq!(replayed, 10);
+    assert_eq!(replayed, 15);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -90,7 +90,8 @@ pub(crate) struct Setup {
     pub(crate) sessions: SessionLimit,
     pub(crate) max_segment_bytes: usize,
     pub(crate) nodes: Vec<String>,
-    pub(crate) fetch_allowed: Vec<String>,
+    pub(crate) fetch_allowed: Vec<Url>,
+    pub(crate) auth_webhook: Option<Url>,
 }
 
 impl Default for Setup {
@@ -103,6 +104,7 @@ impl Default for Setup {
             max_segment_bytes: 300_000_000,
             nodes: Vec::new(),
             fetch_allowed: Vec::new(),
+            auth_webhook: None,
         }
     }
 }
@@ -135,6 +137,7 @@ impl Setup {
             source_budget_bytes: 1 << 30,
             rendition_budget_bytes: 1 << 26,
             fetch_allowed: self.fetch_allowed,
+            auth_webhook: self.auth_webhook,
             version: "0.9.1".to_owned(),
             ping_itself: false,
         };

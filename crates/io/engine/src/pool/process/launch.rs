@@ -38,7 +38,7 @@ pub enum LaunchError {
     },
     /// Layers of its sandbox are missing.
     #[error(
-        "the worker's sandbox lacks {layers}; allow this with allow_missing_layers, or change the system"
+        "the worker's sandbox lacks {layers}; allow this with --allow-missing-sandbox, or change the system"
     )]
     MissingLayers {
         /// Which, and why.
@@ -46,7 +46,7 @@ pub enum LaunchError {
     },
     /// Its FFmpeg is too old to be trusted with foreign video.
     #[error(
-        "FFmpeg {found} is older than {oldest}; upgrade it, or allow this with allow_missing_layers = [\"ffmpeg-version\"]"
+        "FFmpeg {found} is older than {oldest}; upgrade it, or allow this with --allow-missing-sandbox ffmpeg-version"
     )]
     OldFfmpeg {
         /// What it has.
@@ -125,6 +125,7 @@ mod tests {
             active: Layer::ALL.to_vec(),
             missing: Vec::new(),
             capabilities: Vec::new(),
+            device: None,
         };
         assert!(judge(&hello, &config).is_ok());
         hello.active.retain(|layer| *layer != Layer::UserNamespace);
