@@ -88,6 +88,21 @@ enum Action {
         #[arg(long, value_name = "ORIGIN")]
         allow_origin: Vec<String>,
     },
+    /// Mine blocks on the chain of this data folder, at once.
+    Mine {
+        /// How many.
+        #[arg(value_name = "N", default_value_t = 1)]
+        blocks: u64,
+        /// Where the chain answers, if not where the running network's or the default one does.
+        #[arg(long, value_name = "URL")]
+        rpc: Option<String>,
+    },
+    /// Mine into the next round on the chain of this data folder.
+    Round {
+        /// Where the chain answers, if not where the running network's or the default one does.
+        #[arg(long, value_name = "URL")]
+        rpc: Option<String>,
+    },
     /// Stop the network that runs from this data folder.
     Down,
     /// Who is there.
@@ -169,8 +184,23 @@ pub(crate) async fn run(
             };
             chain::run(options).await
         }
+        Action::Mine { blocks, rpc } => {
+            chain::moving::mine(&facts(&folder, data, rpc)?, blocks, output).await
+        }
+        Action::Round { rpc } => chain::moving::round(&facts(&folder, data, rpc)?, output).await,
         Action::Down => status::down(&folder, output).await,
         Action::Status { wait } => status::status(&folder, wait, output).await,
         Action::Kill { member, freeze } => status::kill(&folder, &member, freeze, output).await,
     }
+}
+
+/// The chain of a data folder: where it was said, where the running network has it, or where it is
+/// when nobody says.
+fn facts(folder: &Path, data: &Path, rpc: Option<String>) -> anyhow::Result<chain::Facts> {
+    let running = state::State::read(folder)?.and_then(|state| state.chain);
+    let rpc = rpc.or_else(|| running.map(|facts| facts.rpc));
+    Ok(chain::Facts {
+        rpc: rpc.unwrap_or_else(|| chain::RPC.to_owned()),
+        folder: chain::folder(data),
+    })
 }

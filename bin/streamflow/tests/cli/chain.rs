@@ -152,6 +152,34 @@ fn a_chain_that_was_killed_comes_back_with_all_it_had_and_its_rounds_go_on() {
 }
 
 #[test]
+fn blocks_and_rounds_come_on_command() {
+    let home = Home::new();
+    let chain = Chain::start(&home);
+    let devnet =
+        |line: &[&str]| home.run(&[&["devnet"], line, &["--json", "--rpc", chain.rpc()]].concat());
+    let mined = devnet(&["mine", "500"]);
+    assert_eq!(mined.code, 0, "{mined:?}");
+    assert!(mined.json()["data"]["block"].as_u64().unwrap() >= 500);
+    let before = chain.wait("a round", Chain::initialised_round);
+    let moved = devnet(&["round"]);
+    assert_eq!(moved.code, 0, "{moved:?}");
+    assert!(moved.json()["data"]["round"].as_u64().unwrap() > before);
+    let refused = devnet(&["mine", "1000000000"]);
+    assert_eq!(
+        (refused.code, refused.failure_code().as_str()),
+        (5, "mine"),
+        "{refused:?}"
+    );
+    assert!(refused.out.contains("at most"), "{refused:?}");
+    let nowhere = home.run(&["devnet", "round", "--json", "--rpc", "http://127.0.0.1:1"]);
+    assert_eq!(
+        (nowhere.code, nowhere.failure_code().as_str()),
+        (4, "no-chain"),
+        "{nowhere:?}"
+    );
+}
+
+#[test]
 fn what_does_not_fit_the_chain_that_is_there_is_refused() {
     let home = Home::new();
     let chain = Chain::start(&home);

@@ -45,6 +45,7 @@ sol! {
         function setRoundLength(uint256 roundLength) external;
         function roundLockAmount() external view returns (uint256);
         function setRoundLockAmount(uint256 roundLockAmount) external;
+        function currentRoundStartBlock() external view returns (uint256);
         function currentRound() external view returns (uint256);
         function blockHashForRound(uint256 round) external view returns (bytes32);
         function currentRoundInitialized() external view returns (bool);

@@ -257,7 +257,7 @@ impl Work<'_> {
 
     /// Sends a transaction and gives what it took.
     async fn send(
-        &self,
+        &mut self,
         step: &str,
         to: Option<Address>,
         input: Bytes,

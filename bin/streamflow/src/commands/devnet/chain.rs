@@ -2,6 +2,7 @@
 //! rounds that advance by themselves.
 
 pub(super) mod announce;
+pub(super) mod moving;
 mod rounds;
 
 use std::net::SocketAddr;
@@ -68,6 +69,9 @@ pub(super) struct Options {
 
 /// Blocks of a round where nobody says so.
 const ROUND_LENGTH: u64 = 80;
+
+/// Where the chain answers when nobody says.
+pub(super) const RPC: &str = "http://127.0.0.1:8545";
 
 /// Where a data folder keeps the chain.
 pub(super) fn folder(data: &Path) -> PathBuf {

@@ -3,14 +3,19 @@
 //! What is claimed is conservation: no LPT and no wei appears or vanishes, whatever is rounded
 //! stays with the protocol, and every rounding is bounded.
 
+mod dice;
+mod earnings;
+mod inflation;
 mod network;
+mod reserve;
+mod tickets;
 
 use alloy_primitives::U256;
 use alloy_sol_types::sol;
 
 use network::{Network, lpt};
 use streamflow_chain::deploy::Parameters;
-use streamflow_payments::inflation;
+use streamflow_payments::inflation::{bonding_rate_down, mintable_down};
 
 sol! {
     interface Bonding {
@@ -25,6 +30,10 @@ sol! {
         function transcoder(uint256 rewardCut, uint256 feeShare) external;
         function pendingStake(address delegator, uint256 endRound) external view returns (uint256);
         function pendingFees(address delegator, uint256 endRound) external view returns (uint256);
+        function getDelegator(address delegator) external view returns (uint256 bondedAmount, uint256 fees, address delegateAddress, uint256 delegatedAmount, uint256 startRound, uint256 lastClaimRound, uint256 nextUnbondingLockId);
+        function getTranscoder(address transcoder) external view returns (uint256 lastRewardRound, uint256 rewardCut, uint256 feeShare, uint256 lastActiveStakeUpdateRound, uint256 activationRound, uint256 deactivationRound, uint256 activeCumulativeRewards, uint256 cumulativeRewards, uint256 cumulativeFees, uint256 lastFeeRound);
+        function getTranscoderEarningsPoolForRound(address transcoder, uint256 round) external view returns (uint256 totalStake, uint256 transcoderRewardCut, uint256 transcoderFeeShare, uint256 cumulativeRewardFactor, uint256 cumulativeFeeFactor);
+        function treasuryRewardCutRate() external view returns (uint256);
         function transcoderTotalStake(address transcoder) external view returns (uint256);
         function getTotalBonded() external view returns (uint256);
         function nextRoundTotalActiveStake() external view returns (uint256);
@@ -61,6 +70,13 @@ sol! {
             bytes auxData;
         }
         event WinningTicketTransfer(address indexed sender, address indexed recipient, uint256 amount);
+        struct Sender { uint256 deposit; uint256 withdrawRound; }
+        struct ReserveInfo { uint256 fundsRemaining; uint256 claimedInCurrentRound; }
+        event ReserveClaimed(address indexed reserveHolder, address claimant, uint256 amount);
+        function getTicketHash(Ticket ticket) external pure returns (bytes32);
+        function getSenderInfo(address sender) external view returns (Sender sender, ReserveInfo reserve);
+        function claimableReserve(address reserveHolder, address claimant) external view returns (uint256);
+        function claimedReserve(address reserveHolder, address claimant) external view returns (uint256);
         function fundDepositAndReserve(uint256 deposit, uint256 reserve) external payable;
         function redeemWinningTicket(Ticket ticket, bytes sig, uint256 recipientRand) external;
     }
@@ -137,7 +153,7 @@ async fn inflation_moves_one_step_a_round_towards_the_target() {
         let bonded = network.read("BondingManager", Bonding::getTotalBondedCall {});
         let supply = network.read("LivepeerToken", Token::totalSupplyCall {});
         let mintable = network.read("Minter", MinterView::currentMintableTokensCall {});
-        let rate = inflation::bonding_rate_down(bonded, supply).expect("a small supply");
+        let rate = bonding_rate_down(bonded, supply).expect("a small supply");
         let step = if rate < HALF {
             below += 1;
             assert_eq!(after, before + STEP, "round {round}");
@@ -147,7 +163,7 @@ async fn inflation_moves_one_step_a_round_towards_the_target() {
             assert_eq!(after, before - STEP, "round {round}");
             "−500"
         };
-        assert_eq!(inflation::mintable_down(after, supply), Some(mintable));
+        assert_eq!(mintable_down(after, supply), Some(mintable));
         let share = format!(
             "{}.{:02}",
             rate / PERCENT,

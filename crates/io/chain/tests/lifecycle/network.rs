@@ -35,9 +35,9 @@ pub(crate) struct Network {
     node: Node,
     deployment: Deployment,
     owner: Address,
-    orchestrators: Vec<Address>,
-    delegators: Vec<Address>,
-    gateway: Address,
+    pub(crate) orchestrators: Vec<Address>,
+    pub(crate) delegators: Vec<Address>,
+    pub(crate) gateway: Address,
     rounds: u64,
     nonce: u64,
     supply_before: U256,
@@ -188,49 +188,58 @@ impl Network {
 
     /// The gateway's tickets win, `count` of them, each worth `face` wei.
     pub(crate) fn redeem_tickets(&mut self, count: usize, face: U256) {
-        let rounds = self.address("RoundsManager");
-        let round = self.read_at(rounds, RoundsManager::currentRoundCall {});
-        let hash = self.read_at(rounds, RoundsManager::blockHashForRoundCall { round });
         for place in 0..count {
-            self.nonce += 1;
-            let rand = U256::from(self.nonce);
-            let ticket = Broker::Ticket {
-                recipient: self.orchestrators[place * 3 % self.orchestrators.len()],
-                sender: self.gateway,
-                faceValue: face,
-                winProb: U256::MAX,
-                senderNonce: U256::from(self.nonce),
-                recipientRandHash: keccak256(rand.to_be_bytes::<32>()),
-                auxData: (round, hash).abi_encode().into(),
-            };
-            let packed = (
-                ticket.recipient,
-                ticket.sender,
-                ticket.faceValue,
-                ticket.winProb,
-                ticket.senderNonce,
-                ticket.recipientRandHash,
-                ticket.auxData.clone(),
-            );
-            let hash = keccak256(packed.abi_encode_packed());
-            let signed = self
-                .node
-                .with(|chain| chain.sign(self.gateway, hash.as_slice()));
-            let sig = signed.expect("the chain has the key").as_bytes();
-            let call = Broker::redeemWinningTicketCall {
-                sig: Bytes::copy_from_slice(&sig),
-                recipientRand: rand,
-                ticket,
-            };
-            let done = self.send(self.owner, "TicketBroker", call, U256::ZERO);
-            let paid = done.logs.iter().filter_map(|log| {
-                let event = Broker::WinningTicketTransfer::decode_log(log).ok()?;
-                Some(event.amount)
-            });
-            let paid: U256 = paid.sum();
-            assert_eq!(paid, face);
-            self.tickets += paid;
+            let recipient = self.orchestrators[place * 3 % self.orchestrators.len()];
+            assert_eq!(self.redeem(recipient, face), face);
         }
+    }
+
+    /// A ticket of the gateway wins; gives what is paid of it.
+    pub(crate) fn redeem(&mut self, recipient: Address, face: U256) -> U256 {
+        self.nonce += 1;
+        let rand = U256::from(self.nonce);
+        let ticket = Broker::Ticket {
+            recipient,
+            sender: self.gateway,
+            faceValue: face,
+            winProb: U256::MAX,
+            senderNonce: U256::from(self.nonce),
+            recipientRandHash: keccak256(rand.to_be_bytes::<32>()),
+            auxData: self.creation().abi_encode().into(),
+        };
+        let hash = self.read(
+            "TicketBroker",
+            Broker::getTicketHashCall {
+                ticket: ticket.clone(),
+            },
+        );
+        let signed = self
+            .node
+            .with(|chain| chain.sign(self.gateway, hash.as_slice()));
+        let sig = signed.expect("the chain has the key").as_bytes();
+        let call = Broker::redeemWinningTicketCall {
+            sig: Bytes::copy_from_slice(&sig),
+            recipientRand: rand,
+            ticket,
+        };
+        let done = self.send(self.owner, "TicketBroker", call, U256::ZERO);
+        let paid = done.logs.iter().filter_map(|log| {
+            let event = Broker::WinningTicketTransfer::decode_log(log).ok()?;
+            Some(event.amount)
+        });
+        let paid: U256 = paid.sum();
+        self.tickets += paid;
+        paid
+    }
+
+    /// The round of now and the hash it is known by.
+    pub(crate) fn creation(&self) -> (U256, B256) {
+        let round = self.current_round();
+        let hash = self.read(
+            "RoundsManager",
+            RoundsManager::blockHashForRoundCall { round },
+        );
+        (round, hash)
     }
 
     /// Some delegators claim, some take their fees.
@@ -367,7 +376,7 @@ impl Network {
         U256::from(self.nonce * 2)
     }
 
-    fn pending_stake(&self, delegator: Address) -> U256 {
+    pub(crate) fn pending_stake(&self, delegator: Address) -> U256 {
         let end = U256::ZERO;
         self.read(
             "BondingManager",
@@ -378,7 +387,7 @@ impl Network {
         )
     }
 
-    fn pending_fees(&self, delegator: Address) -> U256 {
+    pub(crate) fn pending_fees(&self, delegator: Address) -> U256 {
         let end = U256::ZERO;
         self.read(
             "BondingManager",
@@ -389,7 +398,7 @@ impl Network {
         )
     }
 
-    fn current_round(&self) -> U256 {
+    pub(crate) fn current_round(&self) -> U256 {
         self.read("RoundsManager", RoundsManager::currentRoundCall {})
     }
 
@@ -397,7 +406,13 @@ impl Network {
         self.send(self.owner, contract, call, U256::ZERO)
     }
 
-    fn send(&mut self, from: Address, contract: &str, call: impl SolCall, value: U256) -> Mined {
+    pub(crate) fn send(
+        &mut self,
+        from: Address,
+        contract: &str,
+        call: impl SolCall,
+        value: U256,
+    ) -> Mined {
         let unsigned = Unsigned {
             call: Call {
                 from,
@@ -429,20 +444,22 @@ impl Network {
     }
 
     pub(crate) fn read<C: SolCall>(&self, contract: &str, call: C) -> C::Return {
-        self.read_at(self.address(contract), call)
+        let answer = self.call(contract, call);
+        let answer = answer.unwrap_or_else(|error| panic!("{}: {error}", C::SIGNATURE));
+        C::abi_decode_returns(&answer).expect("contracts answer by their ABI")
     }
 
-    fn read_at<C: SolCall>(&self, to: Address, call: C) -> C::Return {
+    /// What a call answers, or why it reverts.
+    pub(crate) fn call(&self, contract: &str, call: impl SolCall) -> Result<Bytes, String> {
         let call = Call {
-            to: Some(to),
+            to: Some(self.address(contract)),
             input: call.abi_encode().into(),
             ..Call::default()
         };
         let answer = self
             .node
             .with(|chain| chain.call(&call, BlockId::Latest, 0));
-        let answer = answer.unwrap_or_else(|error| panic!("{}: {error}", C::SIGNATURE));
-        C::abi_decode_returns(&answer).expect("contracts answer by their ABI")
+        answer.map_err(|error| error.to_string())
     }
 
     fn address(&self, name: &str) -> Address {

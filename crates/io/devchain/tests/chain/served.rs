@@ -82,6 +82,21 @@ async fn pages_of_strangers_and_names_of_strangers_are_refused() {
     assert_eq!(local.status(), 200);
     let allowed = &local.headers()["access-control-allow-origin"];
     assert_eq!(allowed, "http://localhost:5173");
+    // Before it calls, a browser asks whether it may.
+    let ask = |origin: &'static str| {
+        let request = client().request(reqwest::Method::OPTIONS, format!("http://{address}"));
+        request.header(ORIGIN, origin).send()
+    };
+    let may = ask("http://localhost:5173").await.expect("answered");
+    assert_eq!(may.status(), 204);
+    let methods = &may.headers()["access-control-allow-methods"];
+    assert!(methods.to_str().expect("text").contains("POST"));
+    assert_eq!(
+        may.headers()["access-control-allow-headers"],
+        "content-type"
+    );
+    let may_not = ask("https://stranger.example").await.expect("answered");
+    assert_eq!(may_not.status(), 403);
     let rebound = send(HOST, "rebound.example:8545").await.expect("answered");
     assert_eq!(rebound.status(), 403);
     shutdown.drain();
@@ -138,6 +153,50 @@ async fn blocks_come_by_themselves_at_the_interval() {
         .await
         .expect("in time")
         .expect("in order");
+}
+
+#[tokio::test]
+async fn mining_is_switched_by_command() {
+    let (node, address, shutdown, _task) = start(Mining::Automatic).await;
+    let ask = |method: &'static str, parameters: Value| async move {
+        let call = json!({"id": 1, "method": method, "params": parameters});
+        post(address, &call).await["result"].clone()
+    };
+    let height = || node.with(|chain| chain.head_block().number());
+    assert_eq!(ask("anvil_getAutomine", json!([])).await, true);
+    ask("evm_setAutomine", json!([false])).await;
+    let hash = count(&node, BOB, BOB);
+    assert_eq!(
+        (height(), ask("anvil_getAutomine", json!([])).await),
+        (0, json!(false))
+    );
+    let pending = ask("eth_getTransactionByHash", json!([hash])).await;
+    assert_eq!(pending["blockNumber"], Value::Null);
+    let nonces = [json!([BOB, "latest"]), json!([BOB, "pending"])];
+    for (parameters, wanted) in nonces.into_iter().zip(["0x0", "0x1"]) {
+        assert_eq!(ask("eth_getTransactionCount", parameters).await, wanted);
+    }
+    ask("evm_setAutomine", json!([true])).await;
+    assert_eq!(
+        height(),
+        1,
+        "what waited is mined when mining is automatic again"
+    );
+    ask("evm_setAutomine", json!([false])).await;
+    ask("evm_setIntervalMining", json!([1])).await;
+    let grown = async {
+        while height() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(LIMIT, grown)
+        .await
+        .expect("blocks come at the interval");
+    ask("evm_setIntervalMining", json!([0])).await;
+    let stopped = height();
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    assert_eq!(height(), stopped, "no interval, no blocks");
+    shutdown.drain();
 }
 
 async fn next<S>(socket: &mut S) -> Value
