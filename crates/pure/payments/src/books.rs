@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn work_begins_only_when_all_quotes_are_covered() {
         let mut books = Books::default();
-        let mut admit = |books: &mut Books, job, work| {
+        let admit = |books: &mut Books, job, work| {
             books.admit(
                 NOW,
                 &key(),

@@ -14,6 +14,7 @@ pub mod outbox;
 pub mod purchase;
 mod quote;
 mod recipient;
+mod refusal;
 mod seal;
 pub mod sender;
 mod ticket;
@@ -28,5 +29,6 @@ pub use quote::{
     ROUND_CONFIRMATIONS, Rounds, TX_COST_MULTIPLIER,
 };
 pub use recipient::{Receipt, ReceiveView, Recipient, TicketError, Winner};
+pub use refusal::Refusal;
 pub use seal::{Encoding, RecipientSecret, Terms, is_same_price, rand_hash};
 pub use ticket::{CreationRound, Ticket, WinProb};
