@@ -2,6 +2,7 @@
 //! line, the same as JSON; with `--goal` it fails where the limit is missed. Build with `--release`.
 
 mod select;
+mod tickets;
 mod transcode;
 
 use anyhow::bail;
@@ -21,6 +22,8 @@ pub(crate) struct Arguments {
 enum Bench {
     /// The choice of an orchestrator for a segment.
     Select(select::Arguments),
+    /// Tickets of a payment, judged and made, against one look at a signature.
+    Tickets(tickets::Arguments),
     /// A ladder of real segments, against the ffmpeg program.
     Transcode(transcode::Arguments),
 }
@@ -39,6 +42,7 @@ struct Figure {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let figure = match &arguments.bench {
         Bench::Select(arguments) => select::run(arguments)?,
+        Bench::Tickets(arguments) => tickets::run(arguments)?,
         Bench::Transcode(arguments) => transcode::run(arguments)?,
     };
     let Figure {

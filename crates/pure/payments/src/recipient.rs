@@ -9,12 +9,16 @@ use streamflow_wire::signature::{SIGNATURE_BYTES, SignerKey};
 use crate::amount::Amount;
 use crate::float::{SenderFunds, signed};
 use crate::message::{Batch, Payment, SignedNonce};
-use crate::nonces::{NonceError, Nonces};
+use crate::nonces::{KEPT_BLOCKS, NonceError, Nonces};
 use crate::seal::{RecipientSecret, Terms, rand_hash};
 use crate::ticket::Ticket;
 
 /// Senders whose keys are kept.
 const MAX_KEYS: usize = 10_000;
+
+/// Blocks after their expiry for which tickets are still looked at, for a winner among them is owed.
+/// Used numbers and settled winners are remembered for longer, by more than any reorganisation.
+const LATE_BLOCKS: u64 = KEPT_BLOCKS / 2;
 
 /// A ticket that won. It is stored before its payment is answered in any way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -235,6 +239,13 @@ impl Recipient {
                 };
             }
         };
+        let expiration_block = common.batch.params.expiration_block;
+        if expiration_block.saturating_add(LATE_BLOCKS) < common.view.last_block {
+            return Checked {
+                winning: None,
+                error: Some(TicketError::Expired),
+            };
+        }
         let error = self.use_up(ticket, common, taken).err();
         if let Err(risk) = check_risk(ticket, common) {
             return Checked {
