@@ -3,6 +3,7 @@
 
 mod gpu;
 mod select;
+mod tickets;
 mod transcode;
 
 use anyhow::bail;
@@ -24,6 +25,8 @@ enum Bench {
     Gpu(gpu::Arguments),
     /// The choice of an orchestrator for a segment.
     Select(select::Arguments),
+    /// Tickets of a payment, judged and made, against one look at a signature.
+    Tickets(tickets::Arguments),
     /// A ladder of real segments, against the ffmpeg program.
     Transcode(transcode::Arguments),
 }
@@ -43,6 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let figure = match &arguments.bench {
         Bench::Gpu(arguments) => gpu::run(arguments)?,
         Bench::Select(arguments) => select::run(arguments)?,
+        Bench::Tickets(arguments) => tickets::run(arguments)?,
         // It has several limits, and a line of its own.
         Bench::Transcode(each) => return transcode::run(each, arguments.goal),
     };

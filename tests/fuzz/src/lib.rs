@@ -3,6 +3,7 @@
 pub mod engine;
 pub mod media;
 pub mod mutate;
+pub mod payments;
 pub mod rtmp;
 pub mod targets;
 pub mod wire;

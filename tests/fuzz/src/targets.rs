@@ -1,6 +1,6 @@
 //! All targets by name, for campaigns and for the corpus test.
 
-use crate::{engine, media, rtmp, wire};
+use crate::{engine, media, payments, rtmp, wire};
 
 /// A target: takes any bytes, must neither panic nor hang.
 pub type Target = fn(&[u8]);
@@ -15,6 +15,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("media_headers", media::headers),
     ("media_playlist", media::playlists),
     ("media_signature", media::signature),
+    ("payments_schedule", payments::schedule),
     ("rtmp_connection", rtmp::connection),
     ("rtmp_amf", rtmp::amf),
     ("wire_segment", wire::segment),

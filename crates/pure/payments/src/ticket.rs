@@ -2,6 +2,12 @@
 
 use alloy_primitives::{B256, U256, Uint, keccak256};
 use streamflow_types::Address;
+use streamflow_wire::signature::SIGNATURE_BYTES;
+
+use crate::amount::Amount;
+
+/// Bytes of a ticket with its round: two addresses, six words.
+const MAX_TICKET_BYTES: usize = 2 * 20 + 6 * 32;
 
 /// The chance of a ticket, as its numerator over 2²⁵⁶ − 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,27 +78,48 @@ pub struct Ticket {
 impl Ticket {
     /// What is signed, through the personal digest.
     pub fn hash(&self) -> B256 {
-        let mut bytes = Vec::with_capacity(232);
-        bytes.extend_from_slice(self.recipient.as_bytes());
-        bytes.extend_from_slice(self.sender.as_bytes());
-        bytes.extend_from_slice(&self.face_value.to_be_bytes::<32>());
-        bytes.extend_from_slice(&self.win_prob.0.to_be_bytes::<32>());
-        bytes.extend_from_slice(&U256::from(self.sender_nonce).to_be_bytes::<32>());
-        bytes.extend_from_slice(self.recipient_rand_hash.as_slice());
-        bytes.extend_from_slice(&self.creation.aux_data());
-        keccak256(bytes)
+        let mut bytes = [0u8; MAX_TICKET_BYTES];
+        let length = self.write(&mut bytes);
+        keccak256(bytes.get(..length).unwrap_or(&bytes))
     }
 
     /// Whether the ticket wins with this signature of its hash and this secret of the recipient.
-    pub fn wins(&self, signature: &[u8], recipient_rand: U256) -> bool {
+    pub fn wins(&self, signature: &[u8; SIGNATURE_BYTES], recipient_rand: U256) -> bool {
         draw(signature, recipient_rand) < self.win_prob.0
+    }
+
+    /// What it is worth before it is drawn.
+    pub fn value(&self) -> Amount {
+        Amount::of_ticket(self.face_value, self.win_prob)
+    }
+
+    /// The bytes that are hashed; says how many they are.
+    fn write(&self, bytes: &mut [u8; MAX_TICKET_BYTES]) -> usize {
+        let mut at = 0;
+        let mut put = |part: &[u8]| {
+            bytes[at..at + part.len()].copy_from_slice(part);
+            at += part.len();
+        };
+        put(self.recipient.as_bytes());
+        put(self.sender.as_bytes());
+        put(&self.face_value.to_be_bytes::<32>());
+        put(&self.win_prob.0.to_be_bytes::<32>());
+        put(&U256::from(self.sender_nonce).to_be_bytes::<32>());
+        put(self.recipient_rand_hash.as_slice());
+        if self.creation != CreationRound::default() {
+            put(&U256::from(self.creation.round).to_be_bytes::<32>());
+            put(self.creation.block_hash.as_slice());
+        }
+        at
     }
 }
 
 /// What is compared with the chance: neither side can choose it, for neither knows both halves.
-fn draw(signature: &[u8], recipient_rand: U256) -> U256 {
-    let mut bytes = signature.to_vec();
-    bytes.extend_from_slice(&recipient_rand.to_be_bytes::<32>());
+fn draw(signature: &[u8; SIGNATURE_BYTES], recipient_rand: U256) -> U256 {
+    let mut bytes = [0u8; SIGNATURE_BYTES + 32];
+    let (front, back) = bytes.split_at_mut(SIGNATURE_BYTES);
+    front.copy_from_slice(signature);
+    back.copy_from_slice(&recipient_rand.to_be_bytes::<32>());
     keccak256(bytes).into()
 }
 

@@ -36,6 +36,12 @@ pub struct Ratio {
 }
 
 impl Ratio {
+    /// Nothing.
+    pub const NONE: Self = Self {
+        num: U256::ZERO,
+        den: U256::ONE,
+    };
+
     /// `None` where the denominator is zero.
     pub fn new(num: U256, den: U256) -> Option<Self> {
         (!den.is_zero()).then_some(Self { num, den })

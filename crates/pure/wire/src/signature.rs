@@ -3,7 +3,7 @@
 //! Not here: where keys live. A node that signs holds a [`SecretKey`] or asks someone who does.
 
 use alloy_primitives::keccak256;
-use secp256k1::ecdsa::{RecoverableSignature, RecoveryId};
+use secp256k1::ecdsa::{RecoverableSignature, RecoveryId, Signature};
 use secp256k1::{Message, PublicKey, SECP256K1};
 use streamflow_types::Address;
 
@@ -76,6 +76,46 @@ pub fn sign(key: &SecretKey, bytes: &[u8]) -> [u8; SIGNATURE_BYTES] {
 
 /// Who signed a 32-byte message.
 pub fn recover_message(message: &[u8; 32], signature: &[u8]) -> Result<Address, SignatureError> {
+    SignerKey::recover(message, signature).map(|key| key.address())
+}
+
+/// The public key of somebody whose signature was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignerKey(PublicKey);
+
+impl SignerKey {
+    /// From the signature of a 32-byte message.
+    pub fn recover(message: &[u8; 32], signature: &[u8]) -> Result<Self, SignatureError> {
+        let (rs, v) = parts(signature)?;
+        let id = RecoveryId::try_from(i32::from(v) - 27).map_err(|_| SignatureError::BadV(v))?;
+        let recoverable =
+            RecoverableSignature::from_compact(rs, id).map_err(|_| SignatureError::NoKey)?;
+        let digest = Message::from_digest(personal_digest(message));
+        SECP256K1
+            .recover_ecdsa(&digest, &recoverable)
+            .map(Self)
+            .map_err(|_| SignatureError::NoKey)
+    }
+
+    /// Checks that this key made `r` and `s` for a 32-byte message, which is cheaper than to recover
+    /// it. Which of its two values `v` has to have is not checked: see [`Self::recover`].
+    pub fn verify(&self, message: &[u8; 32], signature: &[u8]) -> Result<(), SignatureError> {
+        let (rs, _) = parts(signature)?;
+        let found = Signature::from_compact(rs).map_err(|_| SignatureError::NoKey)?;
+        let digest = Message::from_digest(personal_digest(message));
+        SECP256K1
+            .verify_ecdsa(&digest, &found, &self.0)
+            .map_err(|_| SignatureError::NoKey)
+    }
+
+    /// Whose key it is.
+    pub fn address(&self) -> Address {
+        address_of_public(&self.0)
+    }
+}
+
+/// `r` and `s`, and `v`, of a signature in the only form that is taken.
+fn parts(signature: &[u8]) -> Result<(&[u8], u8), SignatureError> {
     let signature: &[u8; SIGNATURE_BYTES] = signature
         .try_into()
         .map_err(|_| SignatureError::Length(signature.len()))?;
@@ -83,18 +123,10 @@ pub fn recover_message(message: &[u8; 32], signature: &[u8]) -> Result<Address, 
     if rs[32..] > HALF_ORDER[..] {
         return Err(SignatureError::HighS);
     }
-    let id = match v {
-        27 => RecoveryId::Zero,
-        28 => RecoveryId::One,
-        other => return Err(SignatureError::BadV(other)),
-    };
-    let recoverable =
-        RecoverableSignature::from_compact(rs, id).map_err(|_| SignatureError::NoKey)?;
-    let digest = Message::from_digest(personal_digest(message));
-    let key = SECP256K1
-        .recover_ecdsa(&digest, &recoverable)
-        .map_err(|_| SignatureError::NoKey)?;
-    Ok(address_of_public(&key))
+    match v {
+        27 | 28 => Ok((rs, v)),
+        other => Err(SignatureError::BadV(other)),
+    }
 }
 
 /// Checks that `signer` signed these application bytes.

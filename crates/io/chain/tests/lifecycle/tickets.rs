@@ -151,10 +151,11 @@ async fn our_verdicts_on_signatures_and_draws_are_the_brokers() {
         let by_contract = network.call("TicketBroker", call);
         let by_contract = by_contract.expect_err("nobody funded it");
         let taken = signature::verify_message(ticket.sender, &ticket.hash().0, &signed).is_ok();
-        let wanted = match (taken, ticket.wins(&signed, rand)) {
-            (false, _) => Verdict::Refused,
-            (true, false) => Verdict::Lost,
-            (true, true) => Verdict::Won,
+        let drawn = signed.as_slice().try_into();
+        let wanted = match (taken, drawn.map(|signed| ticket.wins(signed, rand))) {
+            (false, _) | (true, Err(_)) => Verdict::Refused,
+            (true, Ok(false)) => Verdict::Lost,
+            (true, Ok(true)) => Verdict::Won,
         };
         let found = Verdict::of(&by_contract);
         let shown = hex::encode(&signed);

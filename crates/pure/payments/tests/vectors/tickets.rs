@@ -1,4 +1,4 @@
-//! Tickets as the existing network makes them, byte for byte.
+//! Tickets themselves.
 
 use alloy_primitives::{B256, U256};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use streamflow_types::Address;
 use streamflow_wire::signature;
 
 fn vectors() -> Value {
-    let text = include_str!("../../../../tests/vectors/ticket.json");
+    let text = include_str!("../../../../../tests/vectors/ticket.json");
     serde_json::from_str(text).expect("vectors are JSON")
 }
 
@@ -81,10 +81,31 @@ fn signatures_are_the_senders_and_winners_are_those_of_the_network() {
                 .expect("the sender's");
             if let Some(wanted) = case["wins"].as_bool() {
                 let rand = number(&case["recipient_rand"]);
-                assert_eq!(ticket.wins(&signed, rand), wanted, "{case}");
+                assert_eq!(
+                    ticket.wins(&signed.try_into().expect("65 bytes"), rand),
+                    wanted,
+                    "{case}"
+                );
                 wins[usize::from(wanted)] += 1;
             }
         }
     }
     assert!(wins[0] + wins[1] > 0, "no vector decides");
+}
+
+#[test]
+fn the_draw_is_over_the_signature_and_the_number() {
+    let vectors = vectors();
+    let raw = &vectors["win_value_raw"];
+    // A draw of other bytes than a signature: the formula alone.
+    let mut message = raw["signature_bytes_ascii"]
+        .as_str()
+        .expect("text")
+        .as_bytes()
+        .to_vec();
+    message.extend_from_slice(&number(&raw["recipient_rand"]).to_be_bytes::<32>());
+    assert_eq!(
+        alloy_primitives::keccak256(message),
+        hash(&raw["win_value"])
+    );
 }
