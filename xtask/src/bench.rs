@@ -2,6 +2,7 @@
 //! line, the same as JSON; with `--goal` it fails where the limit is missed. Build with `--release`.
 
 mod gpu;
+mod network;
 mod select;
 mod tickets;
 mod transcode;
@@ -23,8 +24,12 @@ pub(crate) struct Arguments {
 enum Bench {
     /// A ladder on a graphics card, against the processor of the same machine.
     Gpu(gpu::Arguments),
+    /// Streams in real time through three processes that do not transcode: latency, CPU, memory.
+    Overhead(network::Arguments),
     /// The choice of an orchestrator for a segment.
     Select(select::Arguments),
+    /// From the start of three processes to the first complete answer.
+    Startup(network::Arguments),
     /// Tickets of a payment, judged and made, against one look at a signature.
     Tickets(tickets::Arguments),
     /// A ladder of real segments, against the ffmpeg program.
@@ -45,6 +50,9 @@ struct Figure {
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let figure = match &arguments.bench {
         Bench::Gpu(arguments) => gpu::run(arguments)?,
+        // Theirs are several limits, measured by a program of its own.
+        Bench::Overhead(each) => return network::run("overhead", each, arguments.goal),
+        Bench::Startup(each) => return network::run("startup", each, arguments.goal),
         Bench::Select(arguments) => select::run(arguments)?,
         Bench::Tickets(arguments) => tickets::run(arguments)?,
         // It has several limits, and a line of its own.

@@ -1,7 +1,6 @@
 //! `cargo xtask check`: everything that must hold for a commit, short of the tests.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, bail};
 
@@ -9,9 +8,8 @@ use crate::tidy;
 
 /// Runs each check and names the first that fails.
 pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
-    cargo(root, "format", &["fmt", "--all", "--check"])?;
+    cargo("format", &["fmt", "--all", "--check"])?;
     cargo(
-        root,
         "lints",
         &[
             "clippy",
@@ -29,10 +27,9 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     tidy::run(root)
 }
 
-fn cargo(root: &Path, what: &str, arguments: &[&str]) -> anyhow::Result<()> {
-    let status = Command::new(env!("CARGO"))
+fn cargo(what: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    let status = crate::cargo()
         .args(arguments)
-        .current_dir(root)
         .status()
         .with_context(|| format!("{what}: cargo could not be started"))?;
     if !status.success() {

@@ -1,14 +1,13 @@
 //! `cargo xtask fuzz`: the fuzz targets for a long time, built with optimisation and with checks.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, bail};
 
 /// Runs the campaign; what is given goes to it as it is.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
     // Checks of arithmetic are part of what is looked for.
-    let status = Command::new(env!("CARGO"))
+    let status = crate::cargo()
         .args([
             "run",
             "--locked",
@@ -22,7 +21,6 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
         .env("CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS", "true")
         .env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true")
         .env("CARGO_TARGET_DIR", root.join("target/fuzz"))
-        .current_dir(root)
         .status()
         .context("cargo could not be started")?;
     if !status.success() {

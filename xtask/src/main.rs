@@ -8,7 +8,7 @@ mod tidy;
 mod workers;
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         Task::Fuzz { arguments } => fuzz::run(&root(), &arguments),
         Task::Sim(arguments) => sim::run(&arguments),
         Task::Tidy => tidy::run(&root()),
-        Task::Workers(arguments) => workers::run(&root(), &arguments),
+        Task::Workers(arguments) => workers::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -57,6 +57,28 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Cargo, as a person at the root would call it. What the cargo that runs this program has told it
+/// about this program is taken away: build scripts that look at such variables would run again, and
+/// what depends on them would be built again, here and after the next call by a person.
+fn cargo() -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    for (name, _) in std::env::vars_os() {
+        let is_about_us = [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+        ]
+        .iter()
+        .any(|start| name.to_string_lossy().starts_with(start));
+        if is_about_us {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(root());
+    command
 }
 
 /// The repository's root, which is the parent of this package.

@@ -1,8 +1,5 @@
 //! `cargo xtask workers`: what befalls worker processes, at full length.
 
-use std::path::Path;
-use std::process::Command;
-
 use anyhow::{Context, bail};
 use clap::Args;
 
@@ -15,13 +12,13 @@ pub(crate) struct Arguments {
 }
 
 /// Runs the campaign of the worker's tests, optimised.
-pub(crate) fn run(root: &Path, arguments: &Arguments) -> anyhow::Result<()> {
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let part = if arguments.segments {
         "segments"
     } else {
         "full"
     };
-    let status = Command::new(env!("CARGO"))
+    let status = crate::cargo()
         .args([
             "test",
             "--locked",
@@ -31,7 +28,6 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> anyhow::Result<()> {
         ])
         .args(["--test", "campaign", "--", "--nocapture"])
         .env("STREAMFLOW_CAMPAIGN", part)
-        .current_dir(root)
         .status()
         .context("cargo could not be started")?;
     if !status.success() {

@@ -15,7 +15,6 @@ mod report;
 mod streams;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -139,10 +138,7 @@ pub(super) fn run(arguments: &Arguments, must_reach: bool) -> anyhow::Result<()>
     let folder = root.join("target/bench").join(name);
     let segments = film::segments(&root, name, &folder, arguments.segments)?;
     let worker = worker(&root)?;
-    build(
-        &root,
-        &["--package", "streamflow-ffmpeg", "--example", "stages"],
-    )?;
+    build(&["--package", "streamflow-ffmpeg", "--example", "stages"])?;
     let bench = Bench {
         engine: ours::Engine::start(&worker, &arguments.preset)?,
         preset: arguments.preset.clone(),
@@ -211,16 +207,15 @@ fn ladder(bench: &Bench, arguments: &Arguments) -> anyhow::Result<Vec<String>> {
 
 /// The worker program, built as it ships.
 pub(super) fn worker(root: &Path) -> anyhow::Result<PathBuf> {
-    build(root, &["--package", "streamflow-worker"])?;
+    build(&["--package", "streamflow-worker"])?;
     Ok(root.join("target/release/streamflow-worker"))
 }
 
 /// Builds something as it ships.
-fn build(root: &Path, what: &[&str]) -> anyhow::Result<()> {
-    let status = Command::new(env!("CARGO"))
+pub(super) fn build(what: &[&str]) -> anyhow::Result<()> {
+    let status = crate::cargo()
         .args(["build", "--locked", "--release"])
         .args(what)
-        .current_dir(root)
         .status()
         .context("cargo could not be started")?;
     ensure!(status.success(), "{} could not be built", what.join(" "));

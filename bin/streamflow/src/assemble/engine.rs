@@ -173,11 +173,12 @@ pub(crate) async fn speed(table: &EngineTable, ladder: &[Profile]) -> Result<Mea
         .map_err(|error| Failure::new(Exit::Precondition, "engine", error_chain(&error)))
 }
 
-/// An engine that answers without transcoding, for networks without money.
-pub(super) fn null() -> Arc<dyn Transcoder> {
+/// An engine that answers without transcoding, for networks without money; always after `exactly`
+/// so long where that is said.
+pub(super) fn null(exactly: Option<Duration>) -> Arc<dyn Transcoder> {
     let latency = Latency {
-        median: NULL_MEDIAN,
-        sigma: NULL_SIGMA,
+        median: exactly.unwrap_or(NULL_MEDIAN),
+        sigma: if exactly.is_some() { 0.0 } else { NULL_SIGMA },
     };
     Arc::new(Null::new(latency, rand::random(), NULL_SESSIONS))
 }

@@ -119,8 +119,28 @@ fn metrics(role: Role) -> Metrics {
     metrics.gauge("livepeer_versions", &labels).set(1.0);
     let uname = rustix::system::uname();
     let host = uname.nodename().to_string_lossy();
-    metrics.with_labels(&[("node_id", &host), ("node_type", node_type)])
+    let metrics = metrics.with_labels(&[("node_id", &host), ("node_type", node_type)]);
+    for gauge in GAUGES_OF_ALL {
+        metrics.gauge(gauge, &[]).set(0.0);
+    }
+    for counter in COUNTERS_OF_ALL {
+        metrics.counter(counter, &[]).add(0.0);
+    }
+    metrics
 }
+
+/// What boards of the network find on every node from its start, whatever its role.
+const GAUGES_OF_ALL: [&str; 8] = [
+    "livepeer_current_sessions_total",
+    "livepeer_max_sessions_total",
+    "livepeer_success_rate",
+    "livepeer_transcoders_number",
+    "livepeer_transcoders_capacity",
+    "livepeer_transcoders_load",
+    "livepeer_fast_verification_enabled_current_sessions_total",
+    "livepeer_fast_verification_using_current_sessions_total",
+];
+const COUNTERS_OF_ALL: [&str; 2] = ["livepeer_value_redeemed", "livepeer_winning_tickets_recv"];
 
 /// The name of a role in messages and folders.
 pub(super) const fn name(role: Role) -> &'static str {
@@ -150,4 +170,35 @@ fn peers(pins: &[String]) -> Result<PeerPolicy, Failure> {
         .map(read)
         .collect::<Result<_, _>>()
         .map(PeerPolicy::Pinned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boards_find_their_series_from_the_start_on_every_role() {
+        for (role, node_type) in [
+            (Role::Gateway, "bctr"),
+            (Role::Orchestrator, "orch"),
+            (Role::Transcoder, "trcr"),
+        ] {
+            let text = metrics(role).render();
+            let series: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+            let versions: Vec<_> = series
+                .iter()
+                .filter(|line| line.starts_with("livepeer_versions{"))
+                .collect();
+            assert_eq!(versions.len(), 1, "{text}");
+            for label in ["compiler=", "goos=", "goversion=", "livepeerversion="] {
+                assert!(versions[0].contains(label), "{label} in {text}");
+            }
+            for name in GAUGES_OF_ALL.iter().chain(&COUNTERS_OF_ALL) {
+                let found = series
+                    .iter()
+                    .any(|line| line.starts_with(&format!("{name}{{")) && line.contains(node_type));
+                assert!(found, "{name} in {text}");
+            }
+        }
+    }
 }

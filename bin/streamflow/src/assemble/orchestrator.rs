@@ -164,7 +164,7 @@ fn certificate(
 async fn engine(start: &Start, ground: &Ground) -> Result<Option<Arc<dyn Transcoder>>, Failure> {
     let table = &start.config.orchestrator;
     let honest: Arc<dyn Transcoder> = if table.null.0 {
-        engine::null()
+        engine::null(table.null_latency)
     } else if table.transcoder.0 {
         let auto = table.max_sessions == MaxSessions::Auto;
         engine::start_measured(&start.config.engine, ground, auto).await?

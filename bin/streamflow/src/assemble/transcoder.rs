@@ -34,7 +34,7 @@ pub(super) async fn run(start: Start) -> anyhow::Result<()> {
     let control = Arc::new(Control::new(&config.orchestrator, &ground.metrics));
     let control = control_port::start(&ground, listener, control);
     let transcoder: Arc<dyn Transcoder> = if table.null.0 {
-        engine::null()
+        engine::null(table.null_latency)
     } else {
         let auto = table.capacity == MaxSessions::Auto;
         engine::start_measured(&start.config.engine, &ground, auto).await?

@@ -190,6 +190,8 @@ table! {
         Hidden misbehave: Option<Misbehaviour>;
         /// Answer without transcoding, on a devnet.
         Hidden null: Switch = "false";
+        /// How long such an answer always takes. Default: as real ones do, now more, now less.
+        Hidden null_latency: Option<Duration>;
     }
 }
 
@@ -206,6 +208,8 @@ table! {
         Common control_addr: SocketAddr = "127.0.0.1:6935";
         /// Answer without transcoding, on a devnet.
         Hidden null: Switch = "false";
+        /// How long such an answer always takes. Default: as real ones do, now more, now less.
+        Hidden null_latency: Option<Duration>;
     }
 }
 

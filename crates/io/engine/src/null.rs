@@ -2,8 +2,9 @@
 //! and answers with black pictures of the right size, number and times, marked with what they
 //! stand for. Load tests use it: everything but the picture is as it would be.
 //!
-//! Renditions are MPEG-TS only. Sound is passed on. The mark stands in stuffing packets at the
-//! end, which players skip; [`Tag::read`] finds and checks it.
+//! Renditions are MPEG-TS only. Sound is passed on. Stuffing packets, which players skip, bring a
+//! rendition to its profile's bit rate; the mark stands in the last of them, [`Tag::read`] finds
+//! and checks it.
 
 mod tag;
 
@@ -12,11 +13,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use streamflow_media::inspect::{MediaInfo, VideoInfo, inspect};
-use streamflow_media::mpegts::{Ticks, stream_type};
+use streamflow_media::mpegts::{NULL_PID, PACKET_BYTES, SYNC_BYTE, Ticks, stream_type};
 use streamflow_media::plan::frame_rate::{FrameRatePlan, TimeBase};
 use streamflow_media::plan::geometry::{Bounds, Size, scaled};
 use streamflow_types::{
@@ -40,6 +41,9 @@ pub struct Latency {
     /// Spread: the logarithm's standard deviation. 0 for always the median.
     pub sigma: f64,
 }
+
+/// No rendition is stuffed beyond this.
+const MAX_STUFFED: usize = 16 << 20;
 
 /// A transcoder that does not transcode.
 #[derive(Debug)]
@@ -132,7 +136,7 @@ fn rendition(
     let size = scaled(source, asked, Bounds::of(Codec::H264))
         .map_err(|_| TranscodeFailure::InvalidResolution)?;
     let times = times(video, profile)?;
-    let body = black(size, &times, sound)?;
+    let body = stuffed(black(size, &times, sound)?, bytes_of(profile, job.duration));
     let tag = Tag::new(job, profile, &body);
     Ok(Rendition {
         bytes: tag.append_to(body),
@@ -155,6 +159,27 @@ pub(crate) fn black(size: Size, times: &[Ticks], sound: &Sound) -> Result<Bytes,
         })
         .collect();
     Ok(take::write(stream_type::H264, &pictures, sound))
+}
+
+/// What a rendition of that length has at its profile's bit rate.
+fn bytes_of(profile: &Profile, length: Duration) -> usize {
+    let bits = u128::from(profile.bitrate) * length.as_millis() / 1_000;
+    usize::try_from(bits / 8)
+        .unwrap_or(usize::MAX)
+        .min(MAX_STUFFED)
+}
+
+/// The packets with stuffing behind them, up to that many bytes in all.
+fn stuffed(body: Bytes, bytes: usize) -> Bytes {
+    let missing = bytes.saturating_sub(body.len()) / PACKET_BYTES;
+    let mut out = BytesMut::with_capacity(body.len() + missing * PACKET_BYTES);
+    out.put(body);
+    let [high, low] = NULL_PID.to_be_bytes();
+    for _ in 0..missing {
+        out.put_slice(&[SYNC_BYTE, high, low, 0x10]);
+        out.put_bytes(0xff, PACKET_BYTES - 4);
+    }
+    out.freeze()
 }
 
 /// When the pictures of a rendition show: as in the source, or on the grid of the profile's rate.
@@ -237,6 +262,9 @@ mod tests {
             assert!(video.starts_with_key());
             assert_eq!(info.audio.as_ref().unwrap().sample_rate, 48_000);
             assert_eq!(info.transport.unwrap().continuity_errors, 0);
+            let bitrate = if width == 640 { 1_000_000 } else { 500_000 };
+            let (bytes, wanted) = (rendition.bytes.len(), bitrate / 8 * 4);
+            assert!((wanted - 200..wanted + 1_000).contains(&bytes), "{bytes}");
             assert_eq!(rendition.pixels, Pixels(u64::from(width * height) * frames));
         }
     }

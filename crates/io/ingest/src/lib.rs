@@ -10,5 +10,7 @@ pub mod push;
 pub mod rtmp;
 
 pub use name::StreamName;
-pub use push::{PushAnswer, PushError, PushGate, PushRequest, PushedBody, PushedRendition};
+pub use push::{
+    Client, Left, PushAnswer, PushError, PushGate, PushRequest, PushedBody, PushedRendition,
+};
 pub use rtmp::{PublishGate, PublishHandle, PublishRequest, Refusal};

@@ -105,6 +105,29 @@ pub enum PushError {
 pub trait PushGate: Send + Sync + 'static {
     /// Has the segment transcoded. Runs to its end even when the client has left.
     async fn push(&self, request: PushRequest) -> Result<PushAnswer, PushError>;
+
+    /// A client has left without its whole answer.
+    fn client_left(&self, client: &Client, when: Left);
+}
+
+/// Who pushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Client {
+    /// The stream.
+    pub manifest: ManifestId,
+    /// The segment.
+    pub number: SegmentNumber,
+    /// Where the client connects from, where the server told.
+    pub address: Option<SocketAddr>,
+}
+
+/// When a client left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// Before there was an answer.
+    BeforeAnswer,
+    /// While renditions were being sent.
+    WithinAnswer,
 }
 
 /// Bounds on pushes.

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use streamflow_ingest::{
-    PublishGate, PublishHandle, PublishRequest, PushAnswer, PushError, PushGate, PushRequest,
-    Refusal,
+    Client, Left, PublishGate, PublishHandle, PublishRequest, PushAnswer, PushError, PushGate,
+    PushRequest, Refusal,
 };
 use streamflow_types::{ManifestId, SourceSegment};
 use streamflow_wire::segment::Slice;
@@ -192,6 +192,16 @@ impl PushGate for Gate {
             return answer.await.unwrap_or(Err(PushError::NoSessions));
         }
         Err(PushError::NoSessions)
+    }
+
+    fn client_left(&self, client: &Client, when: Left) {
+        let address = client.address.map(|address| address.ip().to_string());
+        let manifest = client.manifest.as_str();
+        let metrics = self.node.metrics.stream(manifest, address.as_deref());
+        match when {
+            Left::BeforeAnswer => metrics.client_left_before(),
+            Left::WithinAnswer => metrics.client_left_within(),
+        }
     }
 }
 

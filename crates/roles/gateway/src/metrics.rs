@@ -43,30 +43,14 @@ pub(crate) struct NodeMetrics {
 impl NodeMetrics {
     pub(crate) fn new(
         metrics: &Metrics,
-        version: &str,
         max_streams: usize,
         per_stream: bool,
         client_ip: bool,
     ) -> Self {
         let metrics = metrics.clone();
         metrics
-            .gauge(
-                "livepeer_versions",
-                &[("livepeerversion", version), ("compiler", "rustc")],
-            )
-            .set(1.0);
-        metrics
             .gauge("livepeer_max_sessions_total", &[])
             .set(max_streams as f64);
-        for zero in [
-            "livepeer_transcoders_number",
-            "livepeer_transcoders_capacity",
-            "livepeer_transcoders_load",
-            "livepeer_fast_verification_enabled_current_sessions_total",
-            "livepeer_fast_verification_using_current_sessions_total",
-        ] {
-            metrics.gauge(zero, &[]).set(0.0);
-        }
         Self {
             created: metrics.counter("livepeer_stream_created_total", &[]),
             started: metrics.counter("livepeer_stream_started_total", &[]),
@@ -278,6 +262,20 @@ impl StreamMetrics {
         self.m
             .gauge("livepeer_success_rate_per_stream", &[])
             .set(rate);
+    }
+
+    /// The client of a pushed segment was gone before there was an answer.
+    pub(crate) fn client_left_before(&self) {
+        self.ip
+            .counter("livepeer_http_client_timeout_1", &[])
+            .increment();
+    }
+
+    /// The client of a pushed segment left in the middle of the answer.
+    pub(crate) fn client_left_within(&self) {
+        self.ip
+            .counter("livepeer_http_client_timeout_2", &[])
+            .increment();
     }
 
     /// A pushed segment was answered.

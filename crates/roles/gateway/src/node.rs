@@ -90,7 +90,6 @@ impl Node {
         );
         let metrics = NodeMetrics::new(
             &deps.metrics.with_labels(&[("node_type", "bctr")]),
-            &config.version,
             config.max_streams,
             config.per_stream_metrics,
             config.client_ip_metrics,

@@ -14,15 +14,19 @@ use super::body::BodyError;
 use super::request::{Head, HeadError};
 use super::{PushAnswer, PushError, PushedBody, PushedRendition};
 
-/// The answer to a segment that was taken.
-pub(super) fn outcome(head: &Head, result: Result<PushAnswer, PushError>) -> Response {
+/// The answer to a segment that was taken; `left` is called where the client leaves within it.
+pub(super) fn outcome(
+    head: &Head,
+    result: Result<PushAnswer, PushError>,
+    left: impl FnOnce() + Send + 'static,
+) -> Response {
     match result {
         // With its length of zero.
         Ok(PushAnswer::NoOutputs) => Response::new(Body::empty()),
         Ok(PushAnswer::Renditions(renditions)) if head.wants_renditions => {
-            multipart(head.number, &renditions)
+            multipart(head.number, &renditions, left)
         }
-        Ok(PushAnswer::Renditions(_)) => Response::new(of_unknown_length(Vec::new())),
+        Ok(PushAnswer::Renditions(_)) => Response::new(of_unknown_length(Vec::new(), || ())),
         Err(error) => failure(head, &error),
     }
 }
@@ -84,7 +88,11 @@ fn plain(status: StatusCode, text: &str) -> Response {
     (status, headers, format!("{text}\n")).into_response()
 }
 
-fn multipart(number: SegmentNumber, renditions: &[PushedRendition]) -> Response {
+fn multipart(
+    number: SegmentNumber,
+    renditions: &[PushedRendition],
+    left: impl FnOnce() + Send + 'static,
+) -> Response {
     let mut writer = Writer::new(&mut rand::rng());
     let content_type = writer.content_type();
     let mut pieces = Vec::with_capacity(renditions.len() * 2 + 1);
@@ -114,7 +122,7 @@ fn multipart(number: SegmentNumber, renditions: &[PushedRendition]) -> Response 
         pieces.push(bytes);
     }
     pieces.push(writer.end());
-    let mut response = Response::new(of_unknown_length(pieces));
+    let mut response = Response::new(of_unknown_length(pieces, left));
     if let Ok(content_type) = HeaderValue::try_from(content_type) {
         response
             .headers_mut()
@@ -132,6 +140,34 @@ fn header_safe(name: &str) -> String {
 }
 
 /// A body that is sent in chunks, even when it is empty.
-fn of_unknown_length(pieces: Vec<Bytes>) -> Body {
-    Body::from_stream(stream::iter(pieces.into_iter().map(Ok::<_, Infallible>)))
+fn of_unknown_length(pieces: Vec<Bytes>, left: impl FnOnce() + Send + 'static) -> Body {
+    let pieces = Pieces {
+        rest: pieces.into_iter(),
+        left: Some(left),
+    };
+    Body::from_stream(stream::iter(pieces.map(Ok::<_, Infallible>)))
+}
+
+/// What is left to send; says so when it is dropped before its end.
+struct Pieces<F: FnOnce()> {
+    rest: std::vec::IntoIter<Bytes>,
+    left: Option<F>,
+}
+
+impl<F: FnOnce()> Iterator for Pieces<F> {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        self.rest.next()
+    }
+}
+
+impl<F: FnOnce()> Drop for Pieces<F> {
+    fn drop(&mut self) {
+        if self.rest.len() > 0
+            && let Some(left) = self.left.take()
+        {
+            left();
+        }
+    }
 }

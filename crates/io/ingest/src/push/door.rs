@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::answer;
 use super::body::{BodyError, Budget, Received};
 use super::request::Head;
-use super::{Limits, PushAnswer, PushError, PushGate, PushRequest};
+use super::{Client, Left, Limits, PushAnswer, PushError, PushGate, PushRequest};
 
 /// The cookie that load balancers pin a client by.
 const COOKIE: &str = "streamflow-node";
@@ -87,9 +87,16 @@ impl Door {
             .get::<ConnectInfo<SocketAddr>>()
             .map(|info| info.0);
         let (request, share) = request_of(&head, received, client);
-        let result = self.begin(request, (place, share)).await;
+        let client = Client {
+            manifest: request.manifest.clone(),
+            number: request.number,
+            address: client,
+        };
+        let result = self.begin(request, client.clone(), (place, share)).await;
+        let gate = self.0.gate.clone();
+        let left = move || gate.client_left(&client, Left::WithinAnswer);
         match result {
-            Ok(result) => answer::outcome(&head, result),
+            Ok(result) => answer::outcome(&head, result, left),
             Err(_) => answer::broken_off(),
         }
     }
@@ -98,18 +105,22 @@ impl Door {
     fn begin(
         &self,
         request: PushRequest,
+        client: Client,
         held: impl Send + 'static,
     ) -> oneshot::Receiver<Result<PushAnswer, PushError>> {
         let (answer, answered) = oneshot::channel();
         let (gate, abandoned) = (self.0.gate.clone(), self.0.abandoned.clone());
         self.0.work.spawn(async move {
-            let (manifest, number) = (request.manifest.clone(), request.number);
             let Some(result) = abandoned.run_until_cancelled(gate.push(request)).await else {
                 return;
             };
             drop(held);
             if answer.send(result).is_err() {
+                let Client {
+                    manifest, number, ..
+                } = &client;
                 tracing::debug!(manifestID = %manifest, seqNo = %number, "push client has left");
+                gate.client_left(&client, Left::BeforeAnswer);
             }
         });
         answered

@@ -4,10 +4,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use bytes::Bytes;
-use streamflow_ingest::push::Limits;
+use streamflow_ingest::push::{Left, Limits};
 use streamflow_ingest::{PushAnswer, PushedBody, PushedRendition};
 use streamflow_types::{Clip, Container};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::sync::Semaphore;
@@ -116,6 +116,22 @@ async fn a_client_that_leaves_does_not_cancel_the_work() {
     server.gate.may_answer.add_permits(1);
     timeout(SOON, server.door.finished()).await.unwrap();
     assert_eq!(*server.gate.finished.lock().unwrap(), [5]);
+    let left = server.gate.left.lock().unwrap().clone();
+    assert_eq!(left, [(5, Left::BeforeAnswer)]);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_within_an_answer_is_told_to_the_gate() {
+    let more_than_sockets_hold = vec![7; 32 << 20];
+    let server = Server::answering(one_rendition(more_than_sockets_hold)).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request = b"PUT /live/mani/6.ts HTTP/1.1\r\nHost: h\r\nAccept: multipart/mixed\r\n\
+                    Content-Length: 3\r\n\r\nabc";
+    stream.write_all(request).await.unwrap();
+    stream.read_exact(&mut [0; 1000]).await.unwrap();
+    assert!(server.gate.left.lock().unwrap().is_empty());
+    drop(stream);
+    until(|| *server.gate.left.lock().unwrap() == [(6, Left::WithinAnswer)]).await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use streamflow_ingest::push::{Door, Limits};
+use streamflow_ingest::push::{Client, Door, Left, Limits};
 use streamflow_ingest::{PushAnswer, PushError, PushGate, PushRequest};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -18,6 +18,7 @@ pub(crate) struct Gate {
     pub(crate) answer: Answer,
     pub(crate) begun: Mutex<Vec<PushRequest>>,
     pub(crate) finished: Mutex<Vec<u64>>,
+    pub(crate) left: Mutex<Vec<(u64, Left)>>,
     /// One permit for each push that may be answered.
     pub(crate) may_answer: Semaphore,
 }
@@ -30,6 +31,10 @@ impl PushGate for Gate {
         self.may_answer.acquire().await.unwrap().forget();
         self.finished.lock().unwrap().push(number);
         self.answer.clone()
+    }
+
+    fn client_left(&self, client: &Client, when: Left) {
+        self.left.lock().unwrap().push((client.number.0, when));
     }
 }
 
@@ -52,6 +57,7 @@ impl Server {
             answer,
             begun: Mutex::default(),
             finished: Mutex::default(),
+            left: Mutex::default(),
             may_answer: Semaphore::new(permits),
         });
         let door = Door::new(gate.clone(), limits);

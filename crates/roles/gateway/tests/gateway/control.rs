@@ -144,7 +144,6 @@ async fn counts_have_the_names_boards_know() {
         .await
         .unwrap();
     for name in [
-        "livepeer_versions",
         "livepeer_current_sessions_total{node_type=\"bctr\"} 1",
         "livepeer_segment_source_emerged_total{node_type=\"bctr\"} 4",
         "livepeer_segment_source_appeared_total",
