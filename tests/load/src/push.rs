@@ -55,7 +55,8 @@ impl Pusher {
         }
         let kind = answer.headers().get("content-type");
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let boundary = multer::parse_boundary(kind).context("no parts came")?;
+        let (_, boundary) = kind.split_once("boundary=").context("no parts came")?;
+        let boundary = boundary.to_owned();
         let mut parts = multer::Multipart::new(answer.bytes_stream(), boundary);
         let mut renditions = Vec::with_capacity(LADDER.len());
         while let Some(part) = parts.next_field().await? {

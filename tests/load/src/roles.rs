@@ -138,6 +138,22 @@ impl Roles {
         Ok(())
     }
 
+    /// Seconds the transcoder has spent on segments, and how many it did.
+    pub(crate) async fn own_time(&self) -> anyhow::Result<(f64, f64)> {
+        let [_, transcoder, _] = self.controls;
+        let text = reqwest::get(format!("http://{transcoder}/metrics")).await?;
+        let text = text.text().await?;
+        let value = |name: &str| {
+            let name = format!("streamflow_transcoder_job_seconds_{name}");
+            let line = text.lines().find(|line| line.starts_with(&name));
+            let value = line.and_then(|line| line.rsplit(' ').next());
+            value
+                .and_then(|value| value.parse().ok())
+                .with_context(|| format!("no {name}"))
+        };
+        Ok((value("sum")?, value("count")?))
+    }
+
     /// An error with its log where one of them has ended.
     pub(crate) fn all_run(&mut self) -> anyhow::Result<()> {
         for process in [

@@ -151,7 +151,7 @@ table! {
         /// Serve the latest stream as /stream/current.m3u8 too.
         More current_manifest: Switch = "false";
         /// Memory for segments of all streams; more spills to files.
-        More memory: Bytes = "256 MiB";
+        More memory: Bytes = "128 MiB";
         /// Files for segments that do not fit in memory.
         More disk: Bytes = "1 GiB";
     }
@@ -181,7 +181,7 @@ table! {
         /// Memory for segments being worked on; more wait at the door.
         More source_memory: Bytes = "256 MiB";
         /// Memory for renditions until they are fetched; beyond it the oldest go first.
-        More rendition_memory: Bytes = "256 MiB";
+        More rendition_memory: Bytes = "128 MiB";
         /// Further addresses of the same operator, told to gateways.
         More node_addr: Vec<String>;
         /// URLs at or below which segments may be fetched. Default: segments come in bodies only.

@@ -43,6 +43,8 @@ pub struct PushRequest {
     pub configuration: Option<serde_json::Value>,
     /// The segment.
     pub bytes: Bytes,
+    /// Keccak-256 of it.
+    pub keccak: [u8; 32],
     /// Where the client connects from, where the server told.
     pub client: Option<SocketAddr>,
 }

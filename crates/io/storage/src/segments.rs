@@ -98,15 +98,7 @@ pub enum PutError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The file is not as it was written.
-    #[error("a spilled segment has {found} bytes instead of {expected}")]
-    Damaged {
-        /// Bytes written.
-        expected: u64,
-        /// Bytes found.
-        found: u64,
-    },
-    /// The system refused.
+    /// The system refused, or the file is not as it was written.
     #[error("a spilled segment cannot be read")]
     Io(#[source] std::io::Error),
 }
@@ -296,7 +288,7 @@ impl Shared {
     }
 
     async fn read(&self, owner: &str, group: &str, name: &str) -> Result<Option<Bytes>, ReadError> {
-        let Some((id, len, place)) = self.index().find(owner, group, name) else {
+        let Some((id, place)) = self.index().find(owner, group, name) else {
             return Ok(None);
         };
         let files = match (place, &self.files) {
@@ -308,13 +300,9 @@ impl Shared {
         let _turn = self.readers.acquire().await;
         let read = tokio::task::spawn_blocking(move || files.read(id)).await;
         match read.unwrap_or_else(|panic| Err(std::io::Error::other(panic))) {
-            Ok(bytes) if bytes.len() as u64 == len => Ok(Some(bytes)),
+            Ok(bytes) => Ok(Some(bytes)),
             // Removed while this reader waited.
-            _ if !self.index().holds(id) => Ok(None),
-            Ok(bytes) => Err(ReadError::Damaged {
-                expected: len,
-                found: bytes.len() as u64,
-            }),
+            Err(_) if !self.index().holds(id) => Ok(None),
             Err(error) => Err(ReadError::Io(error)),
         }
     }

@@ -27,8 +27,11 @@ const MAX_KNOWN: usize = 1_024;
 /// Asked at the same time when all are asked for their state.
 const SIDE_BY_SIDE: usize = 32;
 
-/// How often all are asked for their state: soon while nobody answered, seldom otherwise.
+/// How often all are asked for their state: seldom once somebody answered. Before that at once, as
+/// who was started together with this gateway is up in a moment, and then less and less often.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
+const ASK_AT_ONCE: Duration = Duration::from_millis(20);
+const ASK_LATER: f64 = 1.2;
 const ASK_AGAIN_SOON: Duration = Duration::from_secs(5);
 
 /// The orchestrators a gateway may use.
@@ -186,6 +189,7 @@ impl Directory {
 /// Asks all orchestrators for their state now and then, for readiness, for people, and so that the
 /// first stream finds warm connections. Ends when the node leaves.
 pub(crate) async fn watch(node: &Node, shutdown: &Shutdown) {
+    let mut soon = ASK_AT_ONCE;
     loop {
         let now = node.clock.now();
         let candidates = node.directory.candidates(now).await;
@@ -199,7 +203,11 @@ pub(crate) async fn watch(node: &Node, shutdown: &Shutdown) {
             "no-orchestrators",
             "no orchestrator answers; check --orch and `streamflow orchestrators list`",
         );
-        let pause = if answering { ASK_AGAIN } else { ASK_AGAIN_SOON };
+        let pause = if answering { ASK_AGAIN } else { soon };
+        soon = match answering {
+            true => ASK_AT_ONCE,
+            false => soon.mul_f64(ASK_LATER).min(ASK_AGAIN_SOON),
+        };
         if shutdown
             .unless_draining(node.clock.sleep(pause))
             .await

@@ -238,6 +238,7 @@ fn incoming(
             bytes: request.bytes.clone(),
             discontinuity: false,
         },
+        keccak: Some(request.keccak),
         // All pushed segments carry segment parameters.
         slice: Some(slice),
         reinit,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use streamflow_engine::{Job, Transcoder};
 use streamflow_media::inspect::container_of;
-use streamflow_runtime::{Counter, Gauge, Metrics};
+use streamflow_runtime::{Counter, Gauge, Histogram, Metrics};
 use streamflow_types::{IdError, Pixels, SegmentNumber, SessionId, TranscodeFailure, Work};
 use streamflow_wire::capability::Capabilities;
 use streamflow_wire::proto::NotifySegment;
@@ -37,6 +37,9 @@ const POSTING_RESERVE: Duration = Duration::from_millis(250);
 /// Time to post past the deadline: a result on its way then is still of use to a patient peer.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// Bounds of the histogram of what the engine takes for a job.
+const SECONDS: [f64; 11] = [0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0];
+
 /// Does the jobs of a transcoder.
 pub(crate) struct Worker {
     transcoder: Arc<dyn Transcoder>,
@@ -54,6 +57,7 @@ struct Counts {
     running: Gauge,
     decoded: Counter,
     encoded: Counter,
+    seconds: Histogram,
 }
 
 impl Worker {
@@ -77,6 +81,7 @@ impl Worker {
                 running: metrics.gauge("streamflow_transcoder_jobs_running", &[]),
                 decoded: pixels("decoded"),
                 encoded: pixels("encoded"),
+                seconds: metrics.histogram("streamflow_transcoder_job_seconds", &SECONDS, &[]),
             },
             transcoder,
             fetcher,
@@ -173,6 +178,7 @@ impl Worker {
                 decoded: outcome.decoded_pixels,
             },
             Ok(outcome) => {
+                self.counts.seconds.record(outcome.took.as_secs_f64());
                 tracing::debug!(
                     manifestID = %manifest, seqNo = %number, orchSessionID = %session, task,
                     took_ms = outcome.took.as_millis(), "segment transcoded"

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use alloy_primitives::Keccak256;
+use axum::body::{Body, HttpBody};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
@@ -13,6 +14,9 @@ use super::Limits;
 
 /// How long an upload waits for memory that others hold.
 const BUDGET_WAIT: Duration = Duration::from_secs(5);
+
+/// Memory set aside on a client's word alone; beyond it the buffer grows with what arrives.
+const TRUSTED_LENGTH: usize = 8 << 20;
 
 /// The unit memory is counted in.
 const PERMIT_BYTES: usize = 1024;
@@ -36,6 +40,8 @@ pub(super) struct Budget(Arc<Semaphore>);
 #[derive(Debug)]
 pub(super) struct Received {
     pub(super) bytes: Bytes,
+    /// Keccak-256 of them, taken while they came.
+    pub(super) keccak: [u8; 32],
     /// Held until the segment is done.
     pub(super) share: OwnedSemaphorePermit,
 }
@@ -56,7 +62,9 @@ impl Budget {
     async fn collect(&self, mut body: Body, limits: &Limits) -> Result<Received, BodyError> {
         let unreadable = |why: String| BodyError::Unreadable(why);
         let mut share = self.share(1).await?;
-        let mut bytes = BytesMut::new();
+        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        let expected = announced.min(TRUSTED_LENGTH).min(limits.body_bytes);
+        let (mut bytes, mut keccak) = (BytesMut::new(), Keccak256::new());
         loop {
             let frame = timeout(limits.body_idle, body.frame())
                 .await
@@ -79,10 +87,15 @@ impl Budget {
             if missing > 0 {
                 share.merge(self.share(missing).await?);
             }
+            if bytes.is_empty() {
+                bytes.reserve(expected.max(data.len()));
+            }
+            keccak.update(&data);
             bytes.extend_from_slice(&data);
         }
         Ok(Received {
             bytes: bytes.freeze(),
+            keccak: keccak.finalize().0,
             share,
         })
     }

@@ -165,6 +165,7 @@ fn request_of(
         clip: head.clip,
         configuration: head.configuration.clone(),
         bytes: received.bytes,
+        keccak: received.keccak,
         client,
     };
     (request, received.share)

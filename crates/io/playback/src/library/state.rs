@@ -1,10 +1,11 @@
 //! Where playlists stood, as a small file per stream, so that a process that starts again goes on
 //! counting where the last one stopped.
 //!
-//! A file is replaced as a whole and survives the death of the process at any moment. It is not
-//! forced to the platter: after a power failure players find what a new stream looks like.
+//! A file has a line for each change, the last whole one counts; one that has grown is replaced as a
+//! whole. So it survives the death of the process at any moment. It is not forced to the platter:
+//! after a power failure players find what a new stream looks like.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -18,8 +19,11 @@ const VERSION: u32 = 1;
 /// A stream that was not here for so long counts as new.
 const MAX_AGE: Duration = Duration::from_secs(24 * 3600);
 
-/// Files read at most this far: they have some kilobytes.
+/// Files read at most this far.
 const MAX_FILE_BYTES: u64 = 256 * 1024;
+
+/// A file with more than this is not appended to. A line has some hundred bytes.
+const GROWN_BYTES: u64 = 64 * 1024;
 
 const EXTENSION: &str = "json";
 
@@ -54,19 +58,27 @@ impl Folder {
         if is_old(&about) || about.len() > MAX_FILE_BYTES {
             return Ok(None);
         }
-        let file: File = serde_json::from_slice(&std::fs::read(&path)?)?;
+        let bytes = std::fs::read(&path)?;
+        let file = last_whole(&bytes)?;
         Ok((file.version == VERSION && file.manifest == manifest).then_some(file.kept))
     }
 
-    /// Replaces what is known of a stream.
+    /// Adds what is now known of a stream.
     pub(super) fn save(&self, manifest: &str, kept: &Kept) -> io::Result<()> {
         let file = File {
             version: VERSION,
             manifest: manifest.to_owned(),
             kept: kept.clone(),
         };
-        let bytes = serde_json::to_vec(&file)?;
         let path = self.file(manifest);
+        // Each begins its line itself: the one before may have been cut off.
+        let mut bytes = vec![b'\n'];
+        serde_json::to_writer(&mut bytes, &file)?;
+        if let Ok(mut open) = std::fs::File::options().append(true).open(&path)
+            && open.metadata()?.len() <= GROWN_BYTES
+        {
+            return open.write_all(&bytes);
+        }
         let fresh = path.with_extension("new");
         match std::fs::write(&fresh, &bytes) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -101,6 +113,16 @@ impl Folder {
     fn file(&self, manifest: &str) -> PathBuf {
         self.path.join(Path::new(&file_name(manifest)))
     }
+}
+
+/// The last line that was written whole.
+fn last_whole(bytes: &[u8]) -> Result<File, serde_json::Error> {
+    let mut lines = bytes.rsplit(|byte| *byte == b'\n');
+    let last = serde_json::from_slice(lines.next().unwrap_or_default());
+    last.or_else(|error| {
+        let older = lines.find_map(|line| serde_json::from_slice(line).ok());
+        older.ok_or(error)
+    })
 }
 
 /// A name that is safe as a file's and differs for different streams, also where the file system
@@ -149,6 +171,28 @@ mod tests {
         states.save("A/b", &Kept::default()).unwrap();
         assert_eq!(states.load("a/b").unwrap(), Some(kept));
         assert_eq!(states.load("a-b").unwrap(), None);
+    }
+
+    #[test]
+    fn the_last_whole_line_counts_and_a_file_does_not_grow_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let states = Folder::new(folder.path().to_owned());
+        let path = folder.path().join(file_name("x"));
+        let kept = |target_ms| Kept {
+            target_ms,
+            ..Kept::default()
+        };
+        for target in 1..=3_000 {
+            states.save("x", &kept(target)).unwrap();
+            assert!(std::fs::metadata(&path).unwrap().len() <= GROWN_BYTES + 1_000);
+        }
+        assert_eq!(states.load("x").unwrap(), Some(kept(3_000)));
+        states.save("x", &kept(3_001)).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 5]).unwrap();
+        assert_eq!(states.load("x").unwrap(), Some(kept(3_000)));
+        states.save("x", &kept(3_002)).unwrap();
+        assert_eq!(states.load("x").unwrap(), Some(kept(3_002)));
     }
 
     #[test]

@@ -98,16 +98,11 @@ impl Index {
         Ok(gone.into_iter().filter(|id| self.forget(*id)).collect())
     }
 
-    pub(super) fn find(
-        &self,
-        owner: &str,
-        group: &str,
-        name: &str,
-    ) -> Option<(ItemId, u64, Where)> {
+    pub(super) fn find(&self, owner: &str, group: &str, name: &str) -> Option<(ItemId, Where)> {
         let queue = self.owners.get(owner)?.groups.get(group)?;
         let (_, id) = queue.iter().find(|(held, _)| held == name)?;
         let item = self.items.get(id)?;
-        Some((*id, item.len, item.place.clone()))
+        Some((*id, item.place.clone()))
     }
 
     pub(super) fn holds(&self, id: ItemId) -> bool {

@@ -50,6 +50,7 @@ impl Stream {
     pub(super) async fn take(&mut self, incoming: Incoming) {
         let Incoming {
             mut segment,
+            keccak: known,
             slice,
             reinit,
             reply,
@@ -96,7 +97,7 @@ impl Stream {
             manifest: self.setup.manifest.clone(),
             number: segment.number,
             duration: segment.duration,
-            hash: keccak(&segment.bytes),
+            hash: known.unwrap_or_else(|| keccak(&segment.bytes)),
             bytes: segment.bytes,
             profiles: contained(&ladder, &info),
             source: info,

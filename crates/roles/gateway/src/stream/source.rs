@@ -10,6 +10,8 @@ use crate::node::{Memory, PIECE};
 /// A segment on its way in.
 pub(crate) struct Incoming {
     pub(crate) segment: SourceSegment,
+    /// Keccak-256 of the segment, where it was taken on the way in.
+    pub(crate) keccak: Option<[u8; 32]>,
     /// Segment parameters, which all pushed segments carry.
     pub(crate) slice: Option<Slice>,
     /// The publisher wants hardware sessions to start anew.
@@ -84,6 +86,7 @@ impl Source {
                 let segment = self.waiting.take()?;
                 Some(Incoming {
                     segment,
+                    keccak: None,
                     slice: None,
                     reinit: false,
                     reply: None,
