@@ -7,6 +7,7 @@ import {Tickets} from "./Tickets.sol";
 /// hint and with none.
 contract PoolsGas is Tickets {
     enum Operation {
+        Join,
         Reward,
         Bond,
         Unbond,
@@ -23,7 +24,7 @@ contract PoolsGas is Tickets {
         uint256[5] memory sizes = [uint256(1), 10, 50, 100, 200];
         for (uint256 i = 0; i < sizes.length; i++) pool(sizes[i]);
 
-        string[4] memory operations = ["reward", "bond", "unbond", "rebond"];
+        string[5] memory operations = ["join", "reward", "bond", "unbond", "rebond"];
         for (uint256 i = 0; i < operations.length; i++) {
             requireRules(operations[i]);
             for (uint256 k = 1; k < sizes.length; k++) requireHintPays(sizes[k], operations[i]);
@@ -52,7 +53,7 @@ contract PoolsGas is Tickets {
 
     function pool(uint256 size_) private {
         size = size_;
-        deployNetwork(size);
+        deployNetwork(size + 1); // a place is left
         for (uint256 i = 1; i <= size; i++) {
             bondAs(orchestrator(i), orchestrator(i) == middle() ? stakeOf(i) - 1000 ether : stakeOf(i), orchestrator(i));
         }
@@ -62,6 +63,8 @@ contract PoolsGas is Tickets {
         nextRound();
         token.mint(alice(), 10_000 ether);
 
+        token.mint(bob(), 10_000 ether);
+        compare("join", Operation.Join, stakeOf((size + 1) / 2) - STEP / 2);
         compare("reward", Operation.Reward, 0);
         rewardAs(middle());
         bondAs(alice(), 1 ether, middle());
@@ -98,11 +101,12 @@ contract PoolsGas is Tickets {
         fresh
         returns (uint256 gas, address prev, address next)
     {
-        address sender = kind == Operation.Reward ? middle() : alice();
+        address moving = kind == Operation.Join ? bob() : middle();
+        address sender = kind >= Operation.Bond ? alice() : moving;
         vm.prank(sender);
         token.approve(address(bonding), amount);
         gas = onBonding(sender, data(kind, amount, prevHint, nextHint));
-        (prev, next) = neighbours();
+        (prev, next) = neighbours(moving);
     }
 
     /// Without a hint it is the short form of the function, which clients call then.
@@ -113,10 +117,11 @@ contract PoolsGas is Tickets {
                 ? abi.encodeCall(bonding.rewardWithHint, (prev, next))
                 : abi.encodeCall(bonding.reward, ());
         }
-        if (kind == Operation.Bond) {
+        if (kind == Operation.Join || kind == Operation.Bond) {
+            address to = kind == Operation.Join ? bob() : middle();
             return hinted
-                ? abi.encodeCall(bonding.bondWithHint, (amount, middle(), NONE, NONE, prev, next))
-                : abi.encodeCall(bonding.bond, (amount, middle()));
+                ? abi.encodeCall(bonding.bondWithHint, (amount, to, NONE, NONE, prev, next))
+                : abi.encodeCall(bonding.bond, (amount, to));
         }
         if (kind == Operation.Unbond) {
             return hinted
@@ -126,10 +131,9 @@ contract PoolsGas is Tickets {
         return hinted ? abi.encodeCall(bonding.rebondWithHint, (0, prev, next)) : abi.encodeCall(bonding.rebond, (0));
     }
 
-    /// Of the account in the middle.
-    function neighbours() private view returns (address prev, address next) {
+    function neighbours(address moving) private view returns (address prev, address next) {
         address account_ = bonding.getFirstTranscoderInPool();
-        while (account_ != middle()) (prev, account_) = (account_, bonding.getNextTranscoderInPool(account_));
+        while (account_ != moving) (prev, account_) = (account_, bonding.getNextTranscoderInPool(account_));
         next = bonding.getNextTranscoderInPool(account_);
     }
 
@@ -152,5 +156,10 @@ contract PoolsGas is Tickets {
 
     function alice() private pure returns (address) {
         return account("alice");
+    }
+
+    /// Who joins the pool.
+    function bob() private pure returns (address) {
+        return account("bob");
     }
 }
