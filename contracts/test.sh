@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Tests the contracts: that the artifacts are what the sources give, that every name clients know is
-# there, and the forge suites. FOUNDRY_PROFILE=long fuzzes ten times as long.
+# there, the forge suites, and that nothing costs more gas than gas.json says. FOUNDRY_PROFILE=long
+# fuzzes ten times as long.
 set -euo pipefail
 cd "$(dirname "$0")"
 # Not `npm ci`: it refuses a lock without the tools' builds for other platforms, which not every registry
@@ -9,4 +10,7 @@ npm install --no-save --no-audit --no-fund --loglevel=error
 node build.mjs --check
 node tools/check-abi.mjs
 # The program itself: what npm puts into .bin may wait for an install script that did not run.
-"node_modules/@foundry-rs/forge-$(node -p 'process.platform')-$(node -p 'process.arch === "x64" ? "amd64" : process.arch')/bin/forge" test --offline
+forge="node_modules/@foundry-rs/forge-$(node -p 'process.platform')-$(node -p 'process.arch === "x64" ? "amd64" : process.arch')/bin/forge"
+"$forge" test --offline
+FOUNDRY_PROFILE=gas "$forge" test --offline
+node tools/check-gas.mjs

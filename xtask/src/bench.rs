@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what things cost, held against a limit. Each prints a table and, as its last
 //! line, the same as JSON; with `--goal` it fails where the limit is missed. Build with `--release`.
 
+mod gas;
 mod gpu;
 mod network;
 mod select;
@@ -22,6 +23,8 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Bench {
+    /// Operations of the contracts, against the contracts in use. Needs `npm install` in `contracts/`.
+    Gas(gas::Arguments),
     /// A ladder on a graphics card, against the processor of the same machine.
     Gpu(gpu::Arguments),
     /// Streams in real time through three processes that do not transcode: latency, CPU, memory.
@@ -55,7 +58,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Bench::Startup(each) => return network::run("startup", each, arguments.goal),
         Bench::Select(arguments) => select::run(arguments)?,
         Bench::Tickets(arguments) => tickets::run(arguments)?,
-        // It has several limits, and a line of its own.
+        // These have several limits, and a line of their own.
+        Bench::Gas(each) => return gas::run(each, arguments.goal),
         Bench::Transcode(each) => return transcode::run(each, arguments.goal),
     };
     let Figure {

@@ -40,7 +40,7 @@ abstract contract BondingEarnings is BondingState {
         (uint256 stake, uint256 fees) = (bonded, oldFees);
         if (delegate != address(0)) {
             Transcoder storage t = transcoders[delegate];
-            Factors memory end = _ensureFactors(t, _round);
+            Factors memory end = Factors(_settledRewardFactor(t, _round), _settledFeeFactor(t, _round));
             (stake, fees) = _grown(t, bonded, oldFees, lastClaimRound, end);
             if (delegate == _account) {
                 stake += t.cumulativeRewards;
@@ -52,40 +52,67 @@ abstract contract BondingEarnings is BondingState {
 
         del.bondedAmount = Narrow.toLpt(stake);
         del.lastClaimRound = Narrow.toRound(_round);
-        if (fees != oldFees) del.fees = Narrow.toWei(fees);
+        del.fees = Narrow.toFees(fees);
         emit EarningsClaimed(delegate, _account, stake - bonded, fees - oldFees, lastClaimRound + 1, _round);
     }
 
     /// Writes the factors in force into `_round` where it has none, so that stake bonded now starts from them.
-    function _ensureFactors(Transcoder storage _t, uint256 _round) internal returns (Factors memory factors) {
-        EarningsPool.Data storage pool = _t.earningsPoolPerRound[_round];
-        (uint256 reward, uint256 fee) = (pool.cumulativeRewardFactor, pool.cumulativeFeeFactor);
-        factors = _orLatest(_t, _round, reward, fee);
-        if (factors.reward != reward) pool.cumulativeRewardFactor = factors.reward;
-        if (factors.fee != fee) pool.cumulativeFeeFactor = factors.fee;
+    function _ensureFactors(Transcoder storage _t, uint256 _round) internal {
+        if (_isEarlier(_t.lastRewardRound, _round)) _settledRewardFactor(_t, _round);
+        if (_isEarlier(_t.lastFeeRound, _round)) _settledFeeFactor(_t, _round);
     }
 
     /// The factors of `_round`, or the last ones recorded before it.
     function _latestFactors(Transcoder storage _t, uint256 _round) internal view returns (Factors memory) {
-        EarningsPool.Data storage pool = _t.earningsPoolPerRound[_round];
-        return _orLatest(_t, _round, pool.cumulativeRewardFactor, pool.cumulativeFeeFactor);
+        return Factors(_latestRewardFactor(_t, _round), _latestFeeFactor(_t, _round));
     }
 
-    function _orLatest(Transcoder storage _t, uint256 _round, uint256 _reward, uint256 _fee)
-        private
-        view
-        returns (Factors memory)
-    {
-        // Nobody is active in round zero, so it has no factors: zero stands for never.
-        uint256 lastRewardRound = _t.lastRewardRound;
-        if (_reward == 0 && lastRewardRound > 0 && lastRewardRound < _round) {
-            _reward = _t.earningsPoolPerRound[lastRewardRound].cumulativeRewardFactor;
+    function _latestRewardFactor(Transcoder storage _t, uint256 _round) internal view returns (uint256 factor) {
+        factor = _t.earningsPoolPerRound[_round].cumulativeRewardFactor;
+        if (factor == 0) factor = _lastRewardFactor(_t, _round);
+    }
+
+    function _latestFeeFactor(Transcoder storage _t, uint256 _round) internal view returns (uint256 factor) {
+        factor = _t.earningsPoolPerRound[_round].cumulativeFeeFactor;
+        if (factor == 0) factor = _lastFeeFactor(_t, _round);
+    }
+
+    /// The reward factor in force in `_round`, which has it from now on.
+    function _settledRewardFactor(Transcoder storage _t, uint256 _round) private returns (uint256 factor) {
+        EarningsPool.Data storage pool = _t.earningsPoolPerRound[_round];
+        factor = pool.cumulativeRewardFactor;
+        if (factor == 0) {
+            factor = _lastRewardFactor(_t, _round);
+            if (factor > 0) pool.cumulativeRewardFactor = factor;
         }
-        uint256 lastFeeRound = _t.lastFeeRound;
-        if (_fee == 0 && lastFeeRound > 0 && lastFeeRound < _round) {
-            _fee = _t.earningsPoolPerRound[lastFeeRound].cumulativeFeeFactor;
+    }
+
+    /// The fee factor in force in `_round`, which has it from now on.
+    function _settledFeeFactor(Transcoder storage _t, uint256 _round) private returns (uint256 factor) {
+        EarningsPool.Data storage pool = _t.earningsPoolPerRound[_round];
+        factor = pool.cumulativeFeeFactor;
+        if (factor == 0) {
+            factor = _lastFeeFactor(_t, _round);
+            if (factor > 0) pool.cumulativeFeeFactor = factor;
         }
-        return Factors(_reward, _fee);
+    }
+
+    /// The last reward factor recorded before `_round`.
+    function _lastRewardFactor(Transcoder storage _t, uint256 _round) private view returns (uint256) {
+        uint256 last = _t.lastRewardRound;
+        return _isEarlier(last, _round) ? _t.earningsPoolPerRound[last].cumulativeRewardFactor : 0;
+    }
+
+    /// The last fee factor recorded before `_round`.
+    function _lastFeeFactor(Transcoder storage _t, uint256 _round) private view returns (uint256) {
+        uint256 last = _t.lastFeeRound;
+        return _isEarlier(last, _round) ? _t.earningsPoolPerRound[last].cumulativeFeeFactor : 0;
+    }
+
+    /// Whether something was recorded in `_recorded`, before `_round`. Nobody is active in round zero: it stands for
+    /// never.
+    function _isEarlier(uint256 _recorded, uint256 _round) private pure returns (bool) {
+        return _recorded > 0 && _recorded < _round;
     }
 
     function _pending(address _account, uint256 _round) private view returns (uint256 stake, uint256 fees) {

@@ -192,7 +192,7 @@ contract BondingManager is BondingPool {
         uint256 fees = delegators[msg.sender].fees;
         require(fees >= _amount, "insufficient fees to withdraw");
 
-        delegators[msg.sender].fees = uint128(fees - _amount);
+        delegators[msg.sender].fees = uint88(fees - _amount);
         _minter().trustedWithdrawETH(_recipient, _amount);
         emit WithdrawFees(msg.sender, _recipient, _amount);
         _checkpoint(msg.sender, context);
@@ -242,25 +242,29 @@ contract BondingManager is BondingPool {
         onlyTicketBroker
     {
         _round; // part of the interface only
-        require(isRegisteredTranscoder(_transcoder), "transcoder must be registered");
+        Transcoder storage t = transcoders[_transcoder];
+        // Only who is in the pool has unrecorded stake, and only who is registered is in the pool.
+        require(t.stakeUnrecorded || isRegisteredTranscoder(_transcoder), "transcoder must be registered");
         uint256 round = _roundsManager().currentRound();
 
-        Transcoder storage t = transcoders[_transcoder];
         EarningsPool.Data storage pool = t.earningsPoolPerRound[round];
-        Factors memory prev = _latestFactors(t, round - 1);
-
         bool rewarded = t.lastRewardRound >= round;
-        if (!rewarded) _openPool(t, pool, round);
-        uint256 earning = rewarded ? t.activeCumulativeRewards : t.cumulativeRewards;
+        if (!rewarded) _openPool(_transcoder, round);
+        uint256 earning = rewarded
+            ? t.earningsPoolPerRound[t.lastRewardRound].activeCumulativeRewards
+            : t.cumulativeRewards;
         uint256 totalStake = pool.totalStake;
-        if (prev.reward == 0 && t.lastRewardRound == round) prev.reward = _rewardFactorBeforeFirst(pool);
+
+        uint256 rewardFactor = _latestRewardFactor(t, round - 1);
+        if (rewardFactor == 0 && t.lastRewardRound == round) rewardFactor = _rewardFactorBeforeFirst(pool);
+        uint256 feeFactor = pool.cumulativeFeeFactor;
+        if (feeFactor == 0) feeFactor = _latestFeeFactor(t, round - 1);
 
         uint256 delegatorFees = MathUtils.percOf(_fees, pool.transcoderFeeShare);
         uint256 ownFees = _fees - delegatorFees + PreciseMathUtils.percOf(delegatorFees, earning, totalStake);
         t.cumulativeFees = Narrow.toWei(t.cumulativeFees + ownFees);
-        pool.cumulativeFeeFactor = EarningsPoolLIP36.feeFactorAfter(
-            pool.cumulativeFeeFactor, prev.fee, prev.reward, delegatorFees, totalStake
-        );
+        pool.cumulativeFeeFactor =
+            EarningsPoolLIP36.feeFactorAfter(feeFactor, rewardFactor, delegatorFees, totalStake);
         t.lastFeeRound = Narrow.toRound(round);
     }
 
@@ -283,6 +287,7 @@ contract BondingManager is BondingPool {
             del.bondedAmount = Narrow.toLpt(bonded - penalty);
             if (_status(del, context.round) == DelegatorStatus.Bonded) {
                 Delegator storage delegate = delegators[del.delegateAddress];
+                _recordStake(del.delegateAddress, delegate.delegatedAmount);
                 delegate.delegatedAmount = Narrow.toLpt(delegate.delegatedAmount - penalty);
             }
             _burnPenalty(_transcoder, _finder, penalty, _finderFee);
@@ -459,7 +464,7 @@ contract BondingManager is BondingPool {
         require(t.lastRewardRound != round, "caller has already called reward for the current round");
 
         EarningsPool.Data storage pool = t.earningsPoolPerRound[round];
-        _openPool(t, pool, round);
+        _openPool(msg.sender, round);
         uint256 totalStake = pool.totalStake;
         uint256 amount = _mintReward(totalStake);
 
@@ -467,23 +472,26 @@ contract BondingManager is BondingPool {
         uint256 shared = amount - commission;
         uint256 unclaimed = t.cumulativeRewards;
         uint256 own = commission + PreciseMathUtils.percOf(shared, unclaimed, totalStake);
-        t.activeCumulativeRewards = uint128(unclaimed);
-        t.cumulativeRewards = Narrow.toWei(unclaimed + own);
+        pool.activeCumulativeRewards = uint96(unclaimed);
+        t.cumulativeRewards = Narrow.toLpt(unclaimed + own);
 
         uint256 lastFactor = t.earningsPoolPerRound[t.lastRewardRound].cumulativeRewardFactor;
         pool.cumulativeRewardFactor = EarningsPoolLIP36.rewardFactorAfter(lastFactor, shared, totalStake);
         _increaseStake(msg.sender, amount, round, _hint);
         t.lastRewardRound = Narrow.toRound(round);
+        delegators[msg.sender].rewarded = true;
 
         emit Reward(msg.sender, amount);
         _checkpoint(msg.sender, context);
     }
 
     /// Fixes the terms of the round's earnings at its first reward or fee.
-    function _openPool(Transcoder storage _t, EarningsPool.Data storage _pool, uint256 _round) private {
-        uint256 lastUpdate = _t.lastActiveStakeUpdateRound;
-        if (lastUpdate < _round) _pool.totalStake = _t.earningsPoolPerRound[lastUpdate].totalStake;
-        (_pool.transcoderRewardCut, _pool.transcoderFeeShare) = (_t.rewardCut, _t.feeShare);
+    function _openPool(address _transcoder, uint256 _round) private {
+        Transcoder storage t = transcoders[_transcoder];
+        EarningsPool.Data storage pool = t.earningsPoolPerRound[_round];
+        uint256 lastUpdate = t.lastActiveStakeUpdateRound;
+        if (lastUpdate <= _round) pool.totalStake = Narrow.toLpt(_totalStakeAt(_transcoder, lastUpdate));
+        (pool.transcoderRewardCut, pool.transcoderFeeShare) = (t.rewardCut, t.feeShare);
     }
 
     /// Mints the share of `_stake` and passes on the treasury's cut. Returns the rest.
@@ -491,7 +499,7 @@ contract BondingManager is BondingPool {
         address treasury = _registered(keccak256("Treasury"));
         uint256 ceiling = treasuryBalanceCeiling;
         // Contributions end with the next round; this round's cut still applies.
-        if (ceiling > 0 && nextTreasuryCut > 0 && _token().balanceOf(treasury) >= ceiling) _setNextTreasuryCut(0);
+        if (ceiling > 0 && _token().balanceOf(treasury) >= ceiling && nextTreasuryCut > 0) _setNextTreasuryCut(0);
 
         IMinter minter = _minter();
         uint256 total = minter.createReward(_stake, currentTotalStake);

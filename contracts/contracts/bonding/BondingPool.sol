@@ -42,7 +42,7 @@ abstract contract BondingPool is BondingEarnings {
 
     /// Enters the pool from `_activationRound` on if there is room or the last one has less stake.
     function _tryJoin(address _account, uint256 _stake, uint256 _activationRound, Hint memory _hint) internal {
-        uint40 activationRound = Narrow.toRound(_activationRound);
+        uint32 activationRound = Narrow.toRound(_activationRound);
         uint256 total = nextTotalStake;
 
         if (transcoderPool.size == transcoderPool.maxSize) {
@@ -51,6 +51,7 @@ abstract contract BondingPool is BondingEarnings {
             if (_stake <= lastStake) return; // equal stake does not displace
 
             transcoderPool.remove(last);
+            _recordStake(last, lastStake);
             transcoders[last].deactivationRound = activationRound;
             total -= lastStake;
             emit TranscoderDeactivated(last, _activationRound);
@@ -63,14 +64,16 @@ abstract contract BondingPool is BondingEarnings {
         t.lastActiveStakeUpdateRound = activationRound;
         t.activationRound = activationRound;
         t.deactivationRound = NEVER;
-        t.earningsPoolPerRound[_activationRound].totalStake = Narrow.toLpt(_stake);
+        t.stakeUnrecorded = true;
         emit TranscoderActivated(_account, _activationRound);
     }
 
     /// Leaves the pool at the end of the round.
     function _resign(address _account, uint256 _round) internal {
         transcoderPool.remove(_account);
-        nextTotalStake = Narrow.toLpt(uint256(nextTotalStake) - delegators[_account].delegatedAmount);
+        uint256 stake = delegators[_account].delegatedAmount;
+        _recordStake(_account, stake);
+        nextTotalStake = Narrow.toLpt(nextTotalStake - stake);
         transcoders[_account].deactivationRound = Narrow.toRound(_round + 1);
         emit TranscoderDeactivated(_account, _round + 1);
     }
@@ -85,11 +88,19 @@ abstract contract BondingPool is BondingEarnings {
             del.delegateAddress,
             del.delegatedAmount,
             del.lastClaimRound,
-            transcoders[_account].lastRewardRound
+            _lastRewardRound(_account)
         );
     }
 
-    /// Moves in the pool, and records the stake of this round, which stays, and of the next.
+    /// Records the stake of the last round for which it changed, before it is another one or leaves the pool.
+    function _recordStake(address _account, uint256 _stake) internal {
+        Transcoder storage t = transcoders[_account];
+        if (!t.stakeUnrecorded) return;
+        t.stakeUnrecorded = false;
+        t.earningsPoolPerRound[t.lastActiveStakeUpdateRound].totalStake = Narrow.toLpt(_stake);
+    }
+
+    /// Moves in the pool, and records the stake of this round, which stays.
     function _moveInPool(
         address _account,
         uint256 _oldStake,
@@ -97,12 +108,15 @@ abstract contract BondingPool is BondingEarnings {
         uint256 _round,
         Hint memory _hint
     ) private {
-        transcoderPool.updateKey(_account, _newStake, _hint.prev, _hint.next);
+        transcoderPool.move(_account, _newStake, _hint.prev, _hint.next);
 
         Transcoder storage t = transcoders[_account];
         uint256 lastUpdate = t.lastActiveStakeUpdateRound;
+        if (lastUpdate == _round + 1 && t.stakeUnrecorded) return;
+
+        if (lastUpdate != _round + 1) _recordStake(_account, _oldStake);
         if (lastUpdate < _round) t.earningsPoolPerRound[_round].totalStake = Narrow.toLpt(_oldStake);
-        t.earningsPoolPerRound[_round + 1].totalStake = Narrow.toLpt(_newStake);
-        if (lastUpdate != _round + 1) t.lastActiveStakeUpdateRound = Narrow.toRound(_round + 1);
+        t.lastActiveStakeUpdateRound = Narrow.toRound(_round + 1);
+        t.stakeUnrecorded = true;
     }
 }

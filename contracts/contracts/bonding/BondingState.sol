@@ -10,7 +10,7 @@ import {IBondingVotes} from "./IBondingVotes.sol";
 import {EarningsPool} from "./libraries/EarningsPool.sol";
 
 /// @title What the BondingManager stores, its plain getters and its guards
-/// @dev What an operation writes together shares a slot. LPT has 96, ETH 128 and a round 40 bits; `Narrow` checks.
+/// @dev What an operation writes together shares a slot. LPT has 96, ETH 88 or 128 and a round 32 bits; `Narrow` checks.
 abstract contract BondingState is ManagerProxyTarget, IBondingManager {
     enum TranscoderStatus {
         NotRegistered,
@@ -32,23 +32,24 @@ abstract contract BondingState is ManagerProxyTarget, IBondingManager {
         address delegateAddress;
         uint96 bondedAmount;
         uint96 delegatedAmount; // what is bonded to this account, by itself and others
-        uint40 startRound; // the bond counts as pending before it
-        uint40 lastClaimRound;
+        uint32 startRound; // the bond counts as pending before it
+        uint32 lastClaimRound;
+        uint88 fees;
+        bool rewarded; // ever: Transcoder.lastRewardRound of most accounts need not be looked at
         uint64 nextUnbondingLockId;
-        uint128 fees;
         mapping(uint256 lockId => UnbondingLock) unbondingLocks;
     }
 
     struct Transcoder {
-        uint40 lastRewardRound;
-        uint40 lastActiveStakeUpdateRound; // may be the next round
-        uint40 activationRound;
-        uint40 deactivationRound; // NEVER while in the pool
-        uint40 lastFeeRound;
+        uint32 lastRewardRound;
+        uint32 lastActiveStakeUpdateRound; // may be the next round
+        uint32 activationRound;
+        uint32 deactivationRound; // NEVER while in the pool
+        uint32 lastFeeRound;
         uint24 rewardCut; // parts per million of rewards kept
         uint24 feeShare; // parts per million of fees passed on
-        uint128 activeCumulativeRewards; // what earned fees in the round of the last reward
-        uint128 cumulativeRewards; // own rewards not yet claimed
+        bool stakeUnrecorded; // of lastActiveStakeUpdateRound; see _totalStakeAt
+        uint96 cumulativeRewards; // own rewards not yet claimed
         uint128 cumulativeFees; // own fees not yet claimed
         mapping(uint256 round => EarningsPool.Data) earningsPoolPerRound;
     }
@@ -65,19 +66,20 @@ abstract contract BondingState is ManagerProxyTarget, IBondingManager {
         address next;
     }
 
-    uint40 internal constant NEVER = type(uint40).max;
+    uint32 internal constant NEVER = type(uint32).max;
 
-    // One slot: read by every reward, both totals written at a round's start.
-    uint64 public unbondingPeriod;
-    uint96 internal currentTotalStake;
+    // Beside the Controller, which every operation reads: what every change of stake writes.
     uint96 internal nextTotalStake;
+
+    // One slot: what every reward reads. The cut is in parts of 10^27, at most 90 bits.
+    uint96 internal currentTotalStake;
+    uint96 internal treasuryCut;
+    uint64 public unbondingPeriod;
 
     mapping(address account => Delegator) internal delegators;
     mapping(address account => Transcoder) internal transcoders;
     SortedDoublyLL.Data internal transcoderPool;
 
-    // One slot: parts of 10^27, at most 90 bits.
-    uint96 internal treasuryCut;
     uint96 internal nextTreasuryCut;
 
     /// Treasury balance from which on rewards contribute nothing to it; zero for none.
@@ -154,7 +156,7 @@ abstract contract BondingState is ManagerProxyTarget, IBondingManager {
         lastActiveStakeUpdateRound = t.lastActiveStakeUpdateRound;
         activationRound = t.activationRound;
         deactivationRound = t.deactivationRound == NEVER ? type(uint256).max : t.deactivationRound;
-        activeCumulativeRewards = t.activeCumulativeRewards;
+        activeCumulativeRewards = t.earningsPoolPerRound[t.lastRewardRound].activeCumulativeRewards;
         cumulativeRewards = t.cumulativeRewards;
         cumulativeFees = t.cumulativeFees;
         lastFeeRound = t.lastFeeRound;
@@ -173,7 +175,7 @@ abstract contract BondingState is ManagerProxyTarget, IBondingManager {
         )
     {
         EarningsPool.Data storage pool = transcoders[_transcoder].earningsPoolPerRound[_round];
-        totalStake = pool.totalStake;
+        totalStake = _totalStakeAt(_transcoder, _round);
         transcoderRewardCut = pool.transcoderRewardCut;
         transcoderFeeShare = pool.transcoderFeeShare;
         cumulativeRewardFactor = pool.cumulativeRewardFactor;
@@ -252,6 +254,19 @@ abstract contract BondingState is ManagerProxyTarget, IBondingManager {
     function _status(Delegator storage _del, uint256 _round) internal view returns (DelegatorStatus) {
         if (_del.bondedAmount == 0) return DelegatorStatus.Unbonded;
         return _del.startRound > _round ? DelegatorStatus.Pending : DelegatorStatus.Bonded;
+    }
+
+    /// The round of the account's last reward; zero for never.
+    function _lastRewardRound(address _account) internal view returns (uint256) {
+        return delegators[_account].rewarded ? transcoders[_account].lastRewardRound : 0;
+    }
+
+    /// The stake that earns in `_round`. While an orchestrator is in the pool, that of the last round for which it
+    /// changed is what is bonded to it; it is recorded only when that round is over for it.
+    function _totalStakeAt(address _transcoder, uint256 _round) internal view returns (uint256) {
+        Transcoder storage t = transcoders[_transcoder];
+        if (t.stakeUnrecorded && t.lastActiveStakeUpdateRound == _round) return delegators[_transcoder].delegatedAmount;
+        return t.earningsPoolPerRound[_round].totalStake;
     }
 
     /// Active is a matter of rounds: who left the pool in this round still serves to its end.

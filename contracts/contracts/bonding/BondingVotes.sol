@@ -17,12 +17,16 @@ import {SortedArrays} from "./libraries/SortedArrays.sol";
 /// @dev Values at past rounds never change. The BondingManager writes, anyone reads.
 contract BondingVotes is ManagerProxyTarget, IBondingVotes {
     using BondHistory for BondHistory.Data;
-    using SortedArrays for uint256[];
+
+    // Beside the Controller: read and written once a round.
+    uint40 private totalsCount;
+    uint40 private lastTotalRound;
 
     mapping(address account => BondHistory.Data) private histories;
 
-    /// Stake of the active orchestrators: a word holds the round in its upper 40 and the stake in its lower 216 bits.
-    uint256[] private totals;
+    /// Stake of the active orchestrators by initialized rounds, in ascending order and two to a slot: the round in the
+    /// upper 32 bits of a half, the stake in the lower 96.
+    mapping(uint256 pair => uint128[2]) private totals;
 
     modifier onlyBondingManager() {
         address manager = _registered(keccak256("BondingManager"));
@@ -68,14 +72,16 @@ contract BondingVotes is ManagerProxyTarget, IBondingVotes {
     function checkpointTotalActiveStake(uint256 _totalStake, uint256 _round) external virtual onlyBondingManager {
         uint256 current = clock();
         if (_round != current) revert InvalidTotalStakeCheckpointRound(_round, current);
-        require(_totalStake <= type(uint216).max, "total stake exceeds 216 bits");
-        uint256 word = (_round << 216) | _totalStake;
+        require(_totalStake <= type(uint96).max, "total stake exceeds 96 bits");
+        require(_round <= type(uint32).max, "round exceeds 32 bits");
 
-        uint256 length = totals.length;
-        uint256 lastRound = length == 0 ? 0 : totals[length - 1] >> 216;
-        if (length == 0 || _round > lastRound) totals.push(word);
-        else if (_round == lastRound) totals[length - 1] = word;
-        else revert SortedArrays.DecreasingValues(_round, lastRound);
+        (uint256 count, uint256 lastRound) = (totalsCount, lastTotalRound);
+        if (count > 0 && _round < lastRound) revert SortedArrays.DecreasingValues(_round, lastRound);
+        if (count == 0 || _round > lastRound) {
+            count++;
+            (totalsCount, lastTotalRound) = (uint40(count), uint40(_round));
+        }
+        totals[(count - 1) / 2][(count - 1) % 2] = uint128((_round << 96) | _totalStake);
     }
 
     /// Votes as of the next round's start, from the stake as it is now.
@@ -106,7 +112,7 @@ contract BondingVotes is ManagerProxyTarget, IBondingVotes {
 
     /// @inheritdoc IBondingVotes
     function hasCheckpoint(address _account) external view returns (bool) {
-        return histories[_account].words.length > 0;
+        return histories[_account].exists();
     }
 
     function name() external pure returns (string memory) {
@@ -146,13 +152,19 @@ contract BondingVotes is ManagerProxyTarget, IBondingVotes {
     /// @dev A round that was never initialized has the total of the next one that was.
     function getTotalActiveStakeAt(uint256 _round) public view virtual returns (uint256) {
         _requireKnown(_round);
-        uint256 length = totals.length;
-        if (length == 0) return 0;
+        uint256 count = totalsCount;
+        (uint256 low, uint256 high) = (0, count); // totals before low are of earlier rounds, from high on of no earlier one
+        while (low < high) {
+            uint256 mid = (low + high) / 2;
+            (uint256 round,) = _total(mid);
+            if (round < _round) low = mid + 1;
+            else high = mid;
+        }
+        if (low == count) return count == 0 ? 0 : _bondingManager().nextRoundTotalActiveStake();
 
-        uint256 i = totals.findLowerBound((_round << 216) | type(uint216).max);
-        if (i == length) return 0; // before the first initialized round
-        if (totals[i] >> 216 == _round) return uint216(totals[i]);
-        return i + 1 < length ? uint216(totals[i + 1]) : _bondingManager().nextRoundTotalActiveStake();
+        (uint256 foundRound, uint256 stake) = _total(low);
+        bool beforeTheFirst = low == 0 && foundRound != _round;
+        return beforeTheFirst ? 0 : stake;
     }
 
     /// @inheritdoc IBondingVotes
@@ -169,6 +181,11 @@ contract BondingVotes is ManagerProxyTarget, IBondingVotes {
         if (state.bondedAmount == 0) votes = 0;
         else if (delegateAddress == _account) votes = state.delegatedAmount;
         else votes = _delegatorVotes(state, _round);
+    }
+
+    function _total(uint256 _index) private view returns (uint256 round, uint256 stake) {
+        uint128 half = totals[_index / 2][_index % 2];
+        return (half >> 96, uint96(half));
     }
 
     function _votesAt(address _account, uint256 _round) private view returns (uint256 votes) {

@@ -47,18 +47,22 @@ library SortedDoublyLL {
     /// Takes `_id` out.
     function remove(Data storage self, address _id) public {
         require(contains(self, _id), "node not in list");
-        _unlink(self, self.nodes[_id].prevId, self.nodes[_id].nextId);
-        delete self.nodes[_id];
-        self.size--;
+        _remove(self, _id);
     }
 
     /// Moves `_id` to where `_newKey` belongs, as if removed and inserted again; a key of zero removes it.
     /// Without hints the search starts at the present place, so a short move is cheap in a list of any size.
     function updateKey(Data storage self, address _id, uint256 _newKey, address _prevId, address _nextId) public {
+        move(self, _id, _newKey, _prevId, _nextId);
+    }
+
+    /// What `updateKey` does, compiled into its caller: every change of stake moves an account, and asking the
+    /// deployed library costs 3,000 gas.
+    function move(Data storage self, address _id, uint256 _newKey, address _prevId, address _nextId) internal {
         Node storage node = self.nodes[_id];
         (address next, uint256 oldKey) = (node.nextId, node.key);
         require(oldKey > 0, "node not in list");
-        if (_newKey == 0) return remove(self, _id);
+        if (_newKey == 0) return _remove(self, _id);
 
         address prev = node.prevId;
         uint96 newKey = _toUint96(_newKey);
@@ -123,12 +127,7 @@ library SortedDoublyLL {
         view
         returns (bool)
     {
-        if (_prevId == address(0) && _nextId == address(0)) return self.head == address(0);
-        if (_prevId == address(0)) return self.head == _nextId && _key >= self.nodes[_nextId].sameKey;
-        if (_nextId == address(0)) return self.tail == _prevId && _key <= self.nodes[_prevId].key;
-
-        Node storage prev = self.nodes[_prevId];
-        return prev.nextId == _nextId && prev.key >= _key && _key >= self.nodes[_nextId].sameKey;
+        return _fits(self, _key, _prevId, _nextId);
     }
 
     /// Whether the new key keeps the node between its neighbours, given what the hints say about ties.
@@ -161,6 +160,19 @@ library SortedDoublyLL {
             : _next == address(0) || _newKey > self.nodes[_next].key;
     }
 
+    function _fits(Data storage self, uint256 _key, address _prevId, address _nextId)
+        private
+        view
+        returns (bool)
+    {
+        if (_prevId == address(0) && _nextId == address(0)) return self.head == address(0);
+        if (_prevId == address(0)) return self.head == _nextId && _key >= self.nodes[_nextId].sameKey;
+        if (_nextId == address(0)) return self.tail == _prevId && _key <= self.nodes[_prevId].key;
+
+        Node storage prev = self.nodes[_prevId];
+        return prev.nextId == _nextId && prev.key >= _key && _key >= self.nodes[_nextId].sameKey;
+    }
+
     /// The place that the hints lead to, if at least one of them is usable.
     function _fromHint(Data storage self, uint256 _key, address _prevId, address _nextId)
         private
@@ -168,7 +180,7 @@ library SortedDoublyLL {
         returns (bool, address, address)
     {
         if (_prevId == address(0) && _nextId == address(0)) return (false, address(0), address(0));
-        if (validInsertPosition(self, _key, _prevId, _nextId)) return (true, _prevId, _nextId);
+        if (_fits(self, _key, _prevId, _nextId)) return (true, _prevId, _nextId);
 
         uint256 prevKey = self.nodes[_prevId].key;
         uint256 nextKey = self.nodes[_nextId].key;
@@ -256,6 +268,12 @@ library SortedDoublyLL {
         else self.nodes[_prev].nextId = _id;
         if (_next == address(0)) self.tail = _id;
         else self.nodes[_next].prevId = _id;
+    }
+
+    function _remove(Data storage self, address _id) private {
+        _unlink(self, self.nodes[_id].prevId, self.nodes[_id].nextId);
+        delete self.nodes[_id];
+        self.size--;
     }
 
     /// Joins the neighbours of a node that leaves its place; its own record is the caller's to clear or rewrite.

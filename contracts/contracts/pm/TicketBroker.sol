@@ -14,14 +14,22 @@ import {ITicketBroker} from "./ITicketBroker.sol";
 /// @notice It holds no ether: what comes in goes to the Minter at once, and a ticket paid here is a
 /// fee that its recipient's stakers withdraw from there.
 contract TicketBroker is ManagerProxyTarget, ITicketBroker {
-    /// @dev What an account has, in one slot. Ether fits 96 bits many times over.
+    /// @dev What an account has: a slot for the deposit, of which most tickets are paid, and one for the reserve.
+    /// Ether fits 96 bits many times over.
     struct Account {
         uint96 deposit;
-        uint96 reserve;
         uint64 withdrawRound;
+        Reserve reserve;
     }
 
-    /// @dev What was claimed in a round; of another round it counts as nothing
+    /// @dev What is left, and what all claimed in a round; of another round that counts as nothing
+    struct Reserve {
+        uint96 funds;
+        uint96 claimed;
+        uint64 claimedRound;
+    }
+
+    /// @dev What one claimed in a round
     struct Claimed {
         uint96 amount;
         uint64 round;
@@ -34,10 +42,10 @@ contract TicketBroker is ManagerProxyTarget, ITicketBroker {
     /// @dev auxData is the creation round and its block hash
     uint256 private constant AUX_DATA_LENGTH = 64;
 
-    mapping(address => Account) private accounts;
+    /// @dev Beside the Controller: every ticket reads both
+    uint96 private validityPeriod;
 
-    /// @dev Of a reserve, by all
-    mapping(address => Claimed) private claimedByAll;
+    mapping(address => Account) private accounts;
 
     /// @dev Of a reserve, by one
     mapping(address => mapping(address => Claimed)) private claimedByOne;
@@ -47,14 +55,6 @@ contract TicketBroker is ManagerProxyTarget, ITicketBroker {
 
     /// @notice Rounds between unlock and withdrawal
     uint256 public unlockPeriod;
-
-    /// @notice Rounds in which a ticket can be redeemed, that of its creation included
-    uint256 public ticketValidityPeriod;
-
-    modifier currentRoundInitialized() {
-        require(_roundsManager().currentRoundInitialized(), "current round is not initialized");
-        _;
-    }
 
     constructor(address _controller) Manager(_controller) {}
 
@@ -67,7 +67,7 @@ contract TicketBroker is ManagerProxyTarget, ITicketBroker {
     /// @notice Sets the rounds in which a ticket can be redeemed
     function setTicketValidityPeriod(uint256 _ticketValidityPeriod) external onlyControllerOwner {
         require(_ticketValidityPeriod > 0, "ticketValidityPeriod must be greater than 0");
-        ticketValidityPeriod = _ticketValidityPeriod;
+        validityPeriod = _toUint96(_ticketValidityPeriod);
         emit ParameterUpdate("ticketValidityPeriod");
     }
 
@@ -83,7 +83,7 @@ contract TicketBroker is ManagerProxyTarget, ITicketBroker {
     /// @inheritdoc ITicketBroker
     function fundReserve() external payable whenSystemNotPaused {
         Account storage account = accounts[msg.sender];
-        account.reserve += _toUint96(msg.value);
+        account.reserve.funds += _toUint96(msg.value);
         emit ReserveFunded(msg.sender, msg.value);
         _cancelOwnUnlock(account);
         _forward(msg.value);
@@ -111,31 +111,9 @@ contract TicketBroker is ManagerProxyTarget, ITicketBroker {
     function redeemWinningTicket(Ticket calldata _ticket, bytes calldata _sig, uint256 _recipientRand)
         external
         whenSystemNotPaused
-        currentRoundInitialized
     {
-        (uint256 creationRound, uint256 currentRound) = _requireCurrent(_ticket);
-        bytes32 ticketHash = getTicketHash(_ticket);
-        _requireWinner(_ticket, ticketHash, _sig, _recipientRand);
-        Account storage account = accounts[_ticket.sender];
-        require(_isLocked(account, currentRound), "sender is unlocked");
-        require(_hasFunds(account), "sender deposit and reserve are zero");
-
-        // Marked before anything is paid, so that nothing called from here can bring it again.
-        usedTickets[ticketHash] = true;
-        uint256 amount = _draw(account, _ticket.sender, _ticket.recipient, _ticket.faceValue, currentRound);
-        if (amount > 0) {
-            _bondingManager().updateTranscoderWithFees(_ticket.recipient, amount, creationRound);
-            emit WinningTicketTransfer(_ticket.sender, _ticket.recipient, amount);
-        }
-        emit WinningTicketRedeemed(
-            _ticket.sender,
-            _ticket.recipient,
-            _ticket.faceValue,
-            _ticket.winProb,
-            _ticket.senderNonce,
-            _recipientRand,
-            _ticket.auxData
-        );
+        (IRoundsManager roundsManager, uint256 currentRound) = _initializedRound();
+        _redeem(_ticket, _sig, _recipientRand, roundsManager, currentRound);
     }
 
     /// @inheritdoc ITicketBroker
@@ -143,11 +121,25 @@ contract TicketBroker is ManagerProxyTarget, ITicketBroker {
         Ticket[] calldata _tickets,
         bytes[] calldata _sigs,
         uint256[] calldata _recipientRands
-    ) external whenSystemNotPaused currentRoundInitialized {
+    ) external whenSystemNotPaused {
+        (IRoundsManager roundsManager, uint256 currentRound) = _initializedRound();
         for (uint256 i = 0; i < _tickets.length; i++) {
             // A call of its own, so that whatever fails undoes this ticket and no other.
-            try this.redeemWinningTicket(_tickets[i], _sigs[i], _recipientRands[i]) {} catch {}
+            try this.redeemTicketOfBatch(_tickets[i], _sigs[i], _recipientRands[i], roundsManager, currentRound) {}
+            catch {}
         }
+    }
+
+    /// @notice One ticket of a batch, which has looked at the switch and the round
+    function redeemTicketOfBatch(
+        Ticket calldata _ticket,
+        bytes calldata _sig,
+        uint256 _recipientRand,
+        IRoundsManager _rounds,
+        uint256 _currentRound
+    ) external {
+        require(msg.sender == address(this), "caller must be a batch");
+        _redeem(_ticket, _sig, _recipientRand, _rounds, _currentRound);
     }
 
     /// @inheritdoc ITicketBroker
@@ -175,16 +167,21 @@ contract TicketBroker is ManagerProxyTarget, ITicketBroker {
     function withdraw() external whenSystemNotPaused {
         Account storage account = accounts[msg.sender];
         uint256 deposit = account.deposit;
-        uint256 reserve = account.reserve;
+        uint256 reserve = account.reserve.funds;
         require(deposit > 0 || reserve > 0, "sender deposit and reserve are zero");
         require(account.withdrawRound > 0, "no unlock request in progress");
         require(!_isLocked(account, _roundsManager().currentRound()), "account is locked");
 
         // The round of withdrawal stays, so that tickets of this account stay refused.
         account.deposit = 0;
-        account.reserve = 0;
+        account.reserve.funds = 0;
         _minter().trustedWithdrawETH(payable(msg.sender), deposit + reserve);
         emit Withdrawal(msg.sender, deposit, reserve);
+    }
+
+    /// @notice Rounds in which a ticket can be redeemed, that of its creation included
+    function ticketValidityPeriod() external view returns (uint256) {
+        return validityPeriod;
     }
 
     /// @inheritdoc ITicketBroker
@@ -205,19 +202,19 @@ contract TicketBroker is ManagerProxyTarget, ITicketBroker {
 
     /// @inheritdoc ITicketBroker
     function getReserveInfo(address _reserveHolder) public view returns (ReserveInfo memory info) {
-        uint256 currentRound = _roundsManager().currentRound();
-        info.fundsRemaining = accounts[_reserveHolder].reserve;
-        info.claimedInCurrentRound = _claimedIn(claimedByAll[_reserveHolder], currentRound);
+        Reserve storage reserve = accounts[_reserveHolder].reserve;
+        info.fundsRemaining = reserve.funds;
+        info.claimedInCurrentRound = _claimedByAll(reserve, _roundsManager().currentRound());
     }
 
     /// @inheritdoc ITicketBroker
     function claimableReserve(address _reserveHolder, address _claimant) external view returns (uint256) {
-        return _claimable(_reserveHolder, _claimant, _roundsManager().currentRound());
+        return _claimable(_reserveHolder, _claimant, _bondingManager(), _roundsManager().currentRound());
     }
 
     /// @inheritdoc ITicketBroker
     function claimedReserve(address _reserveHolder, address _claimant) external view returns (uint256) {
-        return _claimedIn(claimedByOne[_reserveHolder][_claimant], _roundsManager().currentRound());
+        return _claimedByOne(claimedByOne[_reserveHolder][_claimant], _roundsManager().currentRound());
     }
 
     /// @notice What the sender of a ticket signs, as a personal message
@@ -254,6 +251,40 @@ contract TicketBroker is ManagerProxyTarget, ITicketBroker {
         return uint256(keccak256(abi.encodePacked(_sig, _recipientRand))) < _winProb;
     }
 
+    function _redeem(
+        Ticket calldata _ticket,
+        bytes calldata _sig,
+        uint256 _recipientRand,
+        IRoundsManager _rounds,
+        uint256 _currentRound
+    ) private {
+        uint256 creationRound = _requireCurrent(_ticket, _rounds, _currentRound);
+        bytes32 ticketHash = getTicketHash(_ticket);
+        _requireWinner(_ticket, ticketHash, _sig, _recipientRand);
+        Account storage account = accounts[_ticket.sender];
+        require(_isLocked(account, _currentRound), "sender is unlocked");
+        require(_hasFunds(account), "sender deposit and reserve are zero");
+
+        // Marked before anything is paid, so that nothing called from here can bring it again.
+        usedTickets[ticketHash] = true;
+        IBondingManager bondingManager = _bondingManager();
+        uint256 amount =
+            _draw(account, _ticket.sender, _ticket.recipient, _ticket.faceValue, bondingManager, _currentRound);
+        if (amount > 0) {
+            bondingManager.updateTranscoderWithFees(_ticket.recipient, amount, creationRound);
+            emit WinningTicketTransfer(_ticket.sender, _ticket.recipient, amount);
+        }
+        emit WinningTicketRedeemed(
+            _ticket.sender,
+            _ticket.recipient,
+            _ticket.faceValue,
+            _ticket.winProb,
+            _ticket.senderNonce,
+            _recipientRand,
+            _ticket.auxData
+        );
+    }
+
     /// @dev Takes the face value from the deposit, then from the recipient's share of the reserve.
     /// Where both are short the ticket is paid in part, and is used up all the same.
     function _draw(
@@ -261,6 +292,7 @@ contract TicketBroker is ManagerProxyTarget, ITicketBroker {
         address _sender,
         address _recipient,
         uint256 _faceValue,
+        IBondingManager _bonding,
         uint256 _currentRound
     ) internal virtual returns (uint256) {
         uint256 deposit = _account.deposit;
@@ -268,62 +300,75 @@ contract TicketBroker is ManagerProxyTarget, ITicketBroker {
             _account.deposit = uint96(deposit - _faceValue);
             return _faceValue;
         }
-        uint256 claimed = _claim(_account, _sender, _recipient, _faceValue - deposit, _currentRound);
+        uint256 claimed =
+            _claim(_account.reserve, _sender, _recipient, _faceValue - deposit, _bonding, _currentRound);
         _account.deposit = 0;
         return deposit + claimed;
     }
 
     /// @dev Claims as much as wanted of a reserve, at most what is the claimant's
     function _claim(
-        Account storage _account,
+        Reserve storage _reserve,
         address _holder,
         address _claimant,
         uint256 _wanted,
+        IBondingManager _bonding,
         uint256 _currentRound
-    ) internal returns (uint256 amount) {
-        uint256 claimable = _claimable(_holder, _claimant, _currentRound);
+    ) private returns (uint256 amount) {
+        uint256 claimable = _claimable(_holder, _claimant, _bonding, _currentRound);
         amount = _wanted < claimable ? _wanted : claimable;
         if (amount > 0) {
-            _addClaim(claimedByAll[_holder], amount, _currentRound);
-            _addClaim(claimedByOne[_holder][_claimant], amount, _currentRound);
+            Claimed storage own = claimedByOne[_holder][_claimant];
+            (own.amount, own.round) =
+                (_toUint96(_claimedByOne(own, _currentRound) + amount), uint64(_currentRound));
             // A share is never more than what is left.
-            _account.reserve -= uint96(amount);
+            (_reserve.funds, _reserve.claimed, _reserve.claimedRound) = (
+                _reserve.funds - uint96(amount),
+                _toUint96(_claimedByAll(_reserve, _currentRound) + amount),
+                uint64(_currentRound)
+            );
             emit ReserveClaimed(_holder, _claimant, amount);
         }
     }
 
-    function _addClaim(Claimed storage _claimed, uint256 _amount, uint256 _currentRound) private {
-        _claimed.amount = _toUint96(_claimedIn(_claimed, _currentRound) + _amount);
-        _claimed.round = uint64(_currentRound);
-    }
-
-    function _claimable(address _holder, address _claimant, uint256 _currentRound)
+    function _claimable(address _holder, address _claimant, IBondingManager _bonding, uint256 _currentRound)
         internal
         view
         returns (uint256)
     {
-        IBondingManager bondingManager = _bondingManager();
-        if (!bondingManager.isActiveTranscoder(_claimant)) {
+        if (!_bonding.isActiveTranscoder(_claimant)) {
             return 0;
         }
-        uint256 poolSize = bondingManager.getTranscoderPoolSize();
+        uint256 poolSize = _bonding.getTranscoderPoolSize();
         if (poolSize == 0) {
             return 0;
         }
         // What the reserve was at the start of the round, funding since then included.
-        uint256 total = accounts[_holder].reserve + _claimedIn(claimedByAll[_holder], _currentRound);
-        return total / poolSize - _claimedIn(claimedByOne[_holder][_claimant], _currentRound);
+        Reserve storage reserve = accounts[_holder].reserve;
+        uint256 total = reserve.funds + _claimedByAll(reserve, _currentRound);
+        return total / poolSize - _claimedByOne(claimedByOne[_holder][_claimant], _currentRound);
     }
 
-    function _claimedIn(Claimed storage _claimed, uint256 _round) private view returns (uint256) {
+    function _claimedByAll(Reserve storage _reserve, uint256 _round) private view returns (uint256) {
+        return _reserve.claimedRound == _round ? _reserve.claimed : 0;
+    }
+
+    function _claimedByOne(Claimed storage _claimed, uint256 _round) private view returns (uint256) {
         return _claimed.round == _round ? _claimed.amount : 0;
     }
 
+    /// @dev The round, provided that it is initialized, and who counts it
+    function _initializedRound() private view returns (IRoundsManager roundsManager, uint256 currentRound) {
+        roundsManager = _roundsManager();
+        require(roundsManager.currentRoundInitialized(), "current round is not initialized");
+        currentRound = roundsManager.currentRound();
+    }
+
     /// @dev Whether the ticket was drawn in a known round that has not expired
-    function _requireCurrent(Ticket calldata _ticket)
+    function _requireCurrent(Ticket calldata _ticket, IRoundsManager _rounds, uint256 _currentRound)
         private
         view
-        returns (uint256 creationRound, uint256 currentRound)
+        returns (uint256 creationRound)
     {
         require(_ticket.recipient != address(0), "ticket recipient is null address");
         require(_ticket.sender != address(0), "ticket sender is null address");
@@ -334,21 +379,19 @@ contract TicketBroker is ManagerProxyTarget, ITicketBroker {
         bytes32 creationRoundBlockHash;
         (creationRound, creationRoundBlockHash) = abi.decode(_ticket.auxData, (uint256, bytes32));
 
-        IRoundsManager roundsManager = _roundsManager();
-        bytes32 blockHash = roundsManager.blockHashForRound(creationRound);
+        bytes32 blockHash = _rounds.blockHashForRound(creationRound);
         require(blockHash != bytes32(0), "ticket creationRound does not have a block hash");
         require(
             blockHash == creationRoundBlockHash, "ticket creationRoundBlockHash invalid for creationRound"
         );
-        currentRound = roundsManager.currentRound();
-        require(creationRound + ticketValidityPeriod > currentRound, "ticket is expired");
+        require(creationRound + validityPeriod > _currentRound, "ticket is expired");
     }
 
     /// @dev Whether the ticket is new, the sender's, and wins
     function _requireWinner(
         Ticket calldata _ticket,
         bytes32 _ticketHash,
-        bytes calldata _sig,
+        bytes memory _sig,
         uint256 _recipientRand
     ) private view {
         require(
@@ -373,7 +416,7 @@ contract TicketBroker is ManagerProxyTarget, ITicketBroker {
         if (_addr == msg.sender) {
             _cancelOwnUnlock(account);
         }
-        account.reserve += _toUint96(_reserveAmount);
+        account.reserve.funds += _toUint96(_reserveAmount);
         emit ReserveFunded(_addr, _reserveAmount);
         _forward(msg.value);
         emit DepositFunded(_addr, _depositAmount);
@@ -391,7 +434,7 @@ contract TicketBroker is ManagerProxyTarget, ITicketBroker {
     }
 
     function _hasFunds(Account storage _account) private view returns (bool) {
-        return _account.deposit > 0 || _account.reserve > 0;
+        return _account.deposit > 0 || _account.reserve.funds > 0;
     }
 
     function _isLocked(Account storage _account, uint256 _currentRound) private view returns (bool) {

@@ -38,16 +38,14 @@ contract RoundsManager is ManagerProxyTarget, IRoundsManager {
         require(_roundLength > 0, "round length cannot be 0");
         uint64 length = _toUint64(_roundLength);
 
-        Clock memory c = clock;
         // There is no old length the first time: the new one numbers the rounds since block zero.
-        if (c.roundLength == 0) c.roundLength = length;
-        uint256 round = _roundAt(c, blockNum());
-        uint256 startBlock = _startBlockAt(c, blockNum());
+        if (clock.roundLength == 0) clock.roundLength = length;
+        uint256 round = _roundAt(clock, blockNum());
+        uint256 startBlock = _startBlockAt(clock, blockNum());
 
-        c.lengthSetRound = _toUint64(round);
-        c.lengthSetStartBlock = _toUint64(startBlock);
-        c.roundLength = length;
-        clock = c;
+        clock.lengthSetRound = _toUint64(round);
+        clock.lengthSetStartBlock = _toUint64(startBlock);
+        clock.roundLength = length;
         emit ParameterUpdate("roundLength");
     }
 
@@ -66,10 +64,9 @@ contract RoundsManager is ManagerProxyTarget, IRoundsManager {
 
     /// @inheritdoc IRoundsManager
     function initializeRound() external whenSystemNotPaused {
-        Clock memory c = clock;
         uint256 block_ = blockNum();
-        uint256 round = _roundAt(c, block_);
-        require(c.lastInitializedRound < round, "round already initialized");
+        uint256 round = _roundAt(clock, block_);
+        require(clock.lastInitializedRound < round, "round already initialized");
 
         clock.lastInitializedRound = _toUint64(round);
         bytes32 roundHash = blockHash(block_ - 1);
@@ -104,15 +101,13 @@ contract RoundsManager is ManagerProxyTarget, IRoundsManager {
 
     /// @inheritdoc IRoundsManager
     function currentRoundInitialized() external view returns (bool) {
-        Clock memory c = clock;
-        return c.lastInitializedRound == _roundAt(c, blockNum());
+        return clock.lastInitializedRound == _roundAt(clock, blockNum());
     }
 
     /// @inheritdoc IRoundsManager
     function currentRoundLocked() external view returns (bool) {
-        Clock memory c = clock;
-        uint256 lockedBlocks = MathUtils.percOf(c.roundLength, roundLockAmount);
-        return blockNum() - _startBlockAt(c, blockNum()) >= c.roundLength - lockedBlocks;
+        uint256 lockedBlocks = MathUtils.percOf(clock.roundLength, roundLockAmount);
+        return blockNum() - _startBlockAt(clock, blockNum()) >= clock.roundLength - lockedBlocks;
     }
 
     /// @inheritdoc IRoundsManager
@@ -138,11 +133,11 @@ contract RoundsManager is ManagerProxyTarget, IRoundsManager {
         return blockhash(_block);
     }
 
-    function _roundAt(Clock memory c, uint256 _block) private pure returns (uint256) {
+    function _roundAt(Clock storage c, uint256 _block) private view returns (uint256) {
         return c.lengthSetRound + (_block - c.lengthSetStartBlock) / c.roundLength;
     }
 
-    function _startBlockAt(Clock memory c, uint256 _block) private pure returns (uint256) {
+    function _startBlockAt(Clock storage c, uint256 _block) private view returns (uint256) {
         uint256 rounds = (_block - c.lengthSetStartBlock) / c.roundLength;
         return c.lengthSetStartBlock + rounds * c.roundLength;
     }

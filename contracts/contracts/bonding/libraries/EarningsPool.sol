@@ -9,6 +9,7 @@ library EarningsPool {
         uint96 totalStake; // stake that counts in the round
         uint24 transcoderRewardCut; // parts per million of rewards kept by the orchestrator
         uint24 transcoderFeeShare; // parts per million of fees given to delegators
+        uint96 activeCumulativeRewards; // the orchestrator's unclaimed rewards before the round's, which earn its fees
         uint256 cumulativeRewardFactor; // 10^27 at the start; zero where nothing was recorded
         uint256 cumulativeFeeFactor;
     }

@@ -14,9 +14,9 @@ library EarningsPoolLIP36 {
         EarningsPool.Data memory _prevPool,
         uint256 _fees
     ) internal {
+        uint256 current = _pool.cumulativeFeeFactor;
         _pool.cumulativeFeeFactor = feeFactorAfter(
-            _pool.cumulativeFeeFactor,
-            _prevPool.cumulativeFeeFactor,
+            current == 0 ? _prevPool.cumulativeFeeFactor : current,
             _prevPool.cumulativeRewardFactor,
             _fees,
             _pool.totalStake
@@ -33,16 +33,13 @@ library EarningsPoolLIP36 {
             rewardFactorAfter(_prevPool.cumulativeRewardFactor, _rewards, _pool.totalStake);
     }
 
-    /// The fee factor that `_fees` make of `_current`, or of `_prev` where the round has none yet.
-    function feeFactorAfter(
-        uint256 _current,
-        uint256 _prev,
-        uint256 _prevRewardFactor,
-        uint256 _fees,
-        uint256 _totalStake
-    ) internal pure returns (uint256) {
-        uint256 increase = PreciseMathUtils.percOf(orOne(_prevRewardFactor), _fees, _totalStake);
-        return (_current == 0 ? _prev : _current) + increase;
+    /// The fee factor that `_fees` make of `_current`, which is the last round's where this one has none yet.
+    function feeFactorAfter(uint256 _current, uint256 _prevRewardFactor, uint256 _fees, uint256 _totalStake)
+        internal
+        pure
+        returns (uint256)
+    {
+        return _current + PreciseMathUtils.percOf(orOne(_prevRewardFactor), _fees, _totalStake);
     }
 
     function rewardFactorAfter(uint256 _prev, uint256 _rewards, uint256 _totalStake)
