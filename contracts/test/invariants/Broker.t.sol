@@ -45,7 +45,10 @@ contract BrokerInvariants is ProtocolFixture {
     }
 
     function afterInvariant() external view {
-        require(handler.done(handler.fund.selector) + handler.done(handler.redeem.selector) > 6, "nothing happened");
+        if (handler.attempts() < 100) return; // a failure that is replayed
+        uint256 moved = handler.done(handler.fund.selector) + handler.done(handler.redeem.selector)
+            + handler.done(handler.withdrawFees.selector);
+        require(moved > 9, "hardly anything happened");
     }
 
     function claimsAddUp(address holder) private view {

