@@ -103,6 +103,7 @@ contract BrokerHandler is ForgeTest {
     // ---- Tickets ----
 
     function redeem(uint256 who, uint256 to, uint256 faceValue) public step {
+        if (!serves(to)) return;
         ITicketBroker.Ticket memory t = ticket(who, to, faceValue);
         Brought memory brought = Brought(t, sign(who, t));
         settle(t, false);
@@ -123,6 +124,7 @@ contract BrokerHandler is ForgeTest {
 
     /// A new ticket, the same again, one paid before, and one of another sender.
     function redeemBatch(uint256 who, uint256 to, uint256 faceValue, uint256 which) external step {
+        if (!serves(to) || !serves(to % RECIPIENTS + 1)) return;
         ITicketBroker.Ticket[] memory tickets = new ITicketBroker.Ticket[](4);
         bytes[] memory signatures = new bytes[](4);
         uint256[] memory rands = new uint256[](4);
@@ -135,8 +137,9 @@ contract BrokerHandler is ForgeTest {
         } else {
             (tickets[2], signatures[2]) = (tickets[0], signatures[0]);
         }
-        tickets[3] = ticket(who + 1, to + 1, faceValue / 2);
-        signatures[3] = sign(who + 1, tickets[3]);
+        uint256 other = who % SENDERS + 1;
+        tickets[3] = ticket(other, to % RECIPIENTS + 1, faceValue / 2);
+        signatures[3] = sign(other, tickets[3]);
 
         uint256[SENDERS] memory before = held();
         uint256 feesBefore = pendingFees();
@@ -249,6 +252,12 @@ contract BrokerHandler is ForgeTest {
 
     function pendingFees() private view returns (uint256 sum) {
         for (uint256 i = 0; i < RECIPIENTS; i++) sum += bonding.pendingFees(recipient(i), 0);
+    }
+
+    /// Whether the recipient is in service, or none at all, whose tickets are refused.
+    function serves(uint256 to) private view returns (bool) {
+        address who = recipient(to);
+        return bonding.isActiveTranscoder(who) || !bonding.isRegisteredTranscoder(who);
     }
 
     function ticket(uint256 who, uint256 to, uint256 faceValue) private returns (ITicketBroker.Ticket memory) {

@@ -182,8 +182,9 @@ contract StakingHandler is ForgeTest {
         for (uint256 i = 0; i < ACCOUNTS; i++) reward(i);
     }
 
-    /// Fees that a redeemed ticket would bring, paid by the registered broker, which this contract plays.
+    /// Fees that a redeemed ticket would bring to who is in service, paid by the broker, which this contract plays.
     function payFees(uint256 who, uint256 amount) external step {
+        if (!bonding.isActiveTranscoder(account(who))) return;
         amount %= 10 ether;
         try bonding.updateTranscoderWithFees(account(who), amount, 0) {
             cheats.deal(address(this), amount);

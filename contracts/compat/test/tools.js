@@ -1,4 +1,6 @@
-const { ethers, artifacts } = require('hardhat');
+// Our contracts under the tools of existing tests, in the shape of those tests: factories by bare name, linking,
+// texts of reasons and custom errors as this Hardhat prints them, fakes, and Solidity tests run as transactions.
+const { ethers } = require('hardhat');
 const { expect, use } = require('chai');
 const { smock } = require('@defi-wonderland/smock');
 use(require('ethereum-waffle').solidity);
@@ -6,7 +8,7 @@ use(smock.matchers);
 const id = (name) => ethers.utils.solidityKeccak256(['string'], [name]);
 const COMMIT = '0x3031323334353637383930313233343536373839';
 
-describe('Hardhat-shaped tests', () => {
+describe('Contracts under the tools of existing tests', () => {
   let signers, controller, mock, bonding, list;
   before(async () => {
     signers = await ethers.getSigners();
@@ -83,7 +85,9 @@ describe('Hardhat-shaped tests', () => {
     await expect(bonding.claimEarnings(0)).to.emit(mock.BondingVotes, 'CheckpointBondingState');
     const broker = await (await ethers.getContractFactory('TicketBroker')).deploy(controller.address);
     await broker.setUnlockPeriod(20);
-    await expect(() => broker.fundDeposit({ value: 1000 })).to.changeEtherBalance(mock.Minter, 1000);
+    await expect(broker.fundDeposit({ value: 1000 })).to.emit(broker, 'DepositFunded').withArgs(signers[0].address, 1000);
+    expect(await ethers.provider.getBalance(mock.Minter.address)).to.equal(1000);
+    await expect(() => broker.unlock()).to.changeEtherBalance(signers[1], 0);
     await expect(broker.cancelUnlock()).to.be.revertedWith('no unlock request in progress');
   });
 
