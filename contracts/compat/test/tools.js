@@ -88,7 +88,7 @@ describe('Contracts under the tools of existing tests', () => {
     await expect(broker.fundDeposit({ value: 1000 })).to.emit(broker, 'DepositFunded').withArgs(signers[0].address, 1000);
     expect(await ethers.provider.getBalance(mock.Minter.address)).to.equal(1000);
     await expect(() => broker.unlock()).to.changeEtherBalance(signers[1], 0);
-    await expect(broker.cancelUnlock()).to.be.revertedWith('no unlock request in progress');
+    await expect(broker.unlock()).to.be.revertedWith('unlock already initiated');
   });
 
   it('is faked by smock', async () => {
