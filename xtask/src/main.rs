@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod contracts;
 mod fuzz;
 mod sim;
 mod tidy;
@@ -26,6 +27,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Format, lints, structure and generated files: what must hold for every commit.
     Check,
+    /// The contracts' tests at length: 10,000 fuzz runs, 2,560 sequences of 100 calls for every invariant.
+    Contracts,
     /// Long fuzzing: ten million executions of every target, or what `-- --help` offers.
     #[command(disable_help_flag = true)]
     Fuzz {
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Check => check::run(&root()),
+        Task::Contracts => contracts::run(&root()),
         Task::Fuzz { arguments } => fuzz::run(&root(), &arguments),
         Task::Sim(arguments) => sim::run(&arguments),
         Task::Tidy => tidy::run(&root()),

@@ -3,7 +3,10 @@ pragma solidity ^0.8.0;
 
 import {StakingFixture} from "./StakingFixture.sol";
 
-/// Rules that look arbitrary but close a hole: one test for each.
+/// Rules that look arbitrary but close a hole: one test for each. Some stand with their contracts: an unlock that
+/// others cannot cancel in broker/Funding, no second draw by a short signature in broker/Redemption, votes taken
+/// back only from who has them in governance/Counting, votes without fee factors and of who was slashed in
+/// votes/BondingVotes, the supply of the other layer in minter/Funds.
 contract FixedHistoryTest is StakingFixture {
     function setUp() public override {
         super.setUp();
@@ -71,6 +74,16 @@ contract FixedHistoryTest is StakingFixture {
         bonding.rebondFromUnbonded(ORCHESTRATOR, 0);
         nextRound();
         assertEq(bonding.pendingStake(DELEGATOR, 0), stake, "no reward, no growth");
+    }
+
+    function test_BondTowardsAnIdleDelegateDoesNotInflateStake() public {
+        rewardAs(ORCHESTRATOR);
+        nextRound(); // no reward: the round has no factors of its own
+        bondAs(DELEGATOR, 10 ether, ORCHESTRATOR);
+        nextRound();
+        assertEq(bonding.pendingStake(DELEGATOR, 0), 10 ether, "no reward, no growth");
+        rewardAs(ORCHESTRATOR);
+        require(bonding.pendingStake(DELEGATOR, 0) > 10 ether, "a reward, growth");
     }
 
     function test_ClaimCannotBeForcedBeforeTheRoundsReward() public {

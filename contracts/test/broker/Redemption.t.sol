@@ -1,198 +1,200 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.0;
 
-import {StakingFixture} from "../bonding/StakingFixture.sol";
-import {AllOrNothingTicketBroker} from "../../contracts/pm/AllOrNothingTicketBroker.sol";
 import {ITicketBroker} from "../../contracts/pm/ITicketBroker.sol";
-import {TicketBroker} from "../../contracts/pm/TicketBroker.sol";
+import {ProtocolFixture} from "../ProtocolFixture.sol";
 
-/// What signing and paying need beside the fixture's.
-interface Wallet {
-    function addr(uint256 key) external pure returns (address);
-    function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
-    function deal(address account, uint256 amount) external;
-}
-
-/// What both kinds of broker do with the same tickets: two orchestrators are in the pool, so that each has half of the
-/// reserve.
-abstract contract RedemptionTest is StakingFixture {
-    uint256 private constant KEY = 0xb0b;
-    Wallet private constant wallet = Wallet(address(vm));
-
-    TicketBroker internal broker;
-    uint256 private nonce;
+/// Winning tickets: what is refused and in which order, and what is paid.
+contract RedemptionTest is ProtocolFixture {
+    uint256 private constant ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141;
 
     function setUp() public override {
         super.setUp();
-        broker = newBroker();
-        controller.register("TicketBroker", address(broker));
-        controller.register("JobsManager", address(broker));
-        broker.setUnlockPeriod(2);
-        broker.setTicketValidityPeriod(2);
-        bondAs(ORCHESTRATOR, 100 ether, ORCHESTRATOR);
-        bondAs(address(0xa2), 100 ether, address(0xa2));
+        bondAs(ORCHESTRATOR, 1000 ether, ORCHESTRATOR);
         nextRound();
     }
 
-    function newBroker() internal virtual returns (TicketBroker);
-
-    function test_DepositPaysWhole() public {
-        fund(10, 0);
-        redeem(ticketOf(ORCHESTRATOR, 4));
-        assertLeft(6, 0, "deposit");
-    }
-
-    function test_ReserveHelpsUpToTheShare() public {
-        fund(10, 10);
-        redeem(ticketOf(ORCHESTRATOR, 15));
-        assertLeft(0, 5, "deposit and half of the reserve");
-        assertEq(broker.claimedReserve(sender(), ORCHESTRATOR), 5, "claimed by one");
-        assertEq(broker.getReserveInfo(sender()).claimedInCurrentRound, 5, "claimed by all");
-
+    /// Everything is wrong with the ticket; what is checked first is put right first.
+    function test_ChecksComeInTheFixedOrder() public {
         nextRound();
-        assertEq(broker.getReserveInfo(sender()).claimedInCurrentRound, 0, "a new round");
-        assertEq(broker.claimableReserve(sender(), ORCHESTRATOR), 2, "half of what is left");
-    }
-
-    function test_BatchPaysWhatIsGood() public {
-        fund(10, 0);
-        ITicketBroker.Ticket[] memory tickets = new ITicketBroker.Ticket[](3);
-        bytes[] memory sigs = new bytes[](3);
-        for (uint256 i = 0; i < 3; i++) {
-            tickets[i] = ticketOf(ORCHESTRATOR, 3);
-            sigs[i] = signature(tickets[i]);
-        }
-        sigs[1] = signature(tickets[0]);
-        broker.batchRedeemWinningTickets(tickets, sigs, new uint256[](3));
-        assertLeft(4, 0, "two of three");
-        require(!broker.usedTickets(broker.getTicketHash(tickets[1])), "a ticket with another's signature was used");
-    }
-
-    function test_OnlyABatchRedeemsWithoutLookingAtTheRound() public {
-        fund(10, 0);
-        ITicketBroker.Ticket memory ticket = ticketOf(ORCHESTRATOR, 3);
-        bytes memory sig = signature(ticket);
-        expectRevert("caller must be a batch");
-        broker.redeemTicketOfBatch(ticket, sig, 0, rounds, 1);
-    }
-
-    function fund(uint256 deposit, uint256 reserve) internal {
-        wallet.deal(address(this), deposit + reserve);
-        broker.fundDepositAndReserveFor{value: deposit + reserve}(sender(), deposit, reserve);
-    }
-
-    function redeem(ITicketBroker.Ticket memory ticket) internal {
-        broker.redeemWinningTicket(ticket, signature(ticket), 0);
-    }
-
-    function expectRefusal(ITicketBroker.Ticket memory ticket, string memory reason) internal {
-        bytes memory sig = signature(ticket);
-        expectRevert(reason);
-        broker.redeemWinningTicket(ticket, sig, 0);
-        require(!broker.usedTickets(broker.getTicketHash(ticket)), "a refused ticket was used up");
-    }
-
-    function ticketOf(address recipient, uint256 faceValue) internal returns (ITicketBroker.Ticket memory) {
+        nextRound();
         uint256 round = rounds.currentRound();
-        nonce++;
-        return ITicketBroker.Ticket({
-            recipient: recipient,
-            sender: sender(),
-            faceValue: faceValue,
-            winProb: type(uint256).max,
-            senderNonce: nonce,
-            recipientRandHash: keccak256(abi.encodePacked(uint256(0))),
-            auxData: abi.encode(round, rounds.blockHashForRound(round))
-        });
-    }
+        ITicketBroker.Ticket memory t;
+        t.auxData = new bytes(63);
+        bytes memory sig;
+        controller.pause();
+        rounds.mineBlocks(ROUND_LENGTH);
 
-    /// Active no longer in the round that begins, but registered, as one that another displaced.
-    function displacedOrchestrator() internal returns (address displaced) {
-        displaced = address(0xa3);
-        bondAs(displaced, 50 ether, displaced);
+        refusedWith("system is paused", t, sig);
+        controller.unpause();
+        refusedWith("current round is not initialized", t, sig);
+        rounds.initializeRound();
+        refusedWith("ticket recipient is null address", t, sig);
+        t.recipient = ORCHESTRATOR;
+        refusedWith("ticket sender is null address", t, sig);
+        t.sender = sender;
+        refusedWith("invalid length for ticket auxData: must be 64 bytes", t, sig);
+        t.auxData = new bytes(65);
+        refusedWith("invalid length for ticket auxData: must be 64 bytes", t, sig);
+        t.auxData = abi.encode(round + 2, keccak256("block"));
+        refusedWith("ticket creationRound does not have a block hash", t, sig);
+        t.auxData = abi.encode(round - 1, keccak256("another"));
+        refusedWith("ticket creationRoundBlockHash invalid for creationRound", t, sig);
+        t.auxData = abi.encode(round - 1, keccak256("block"));
+        refusedWith("ticket is expired", t, sig);
+        t.auxData = abi.encode(round, keccak256("block")); // one round ago: good for its last round
+        refusedWith("recipientRand does not match recipientRandHash", t, sig);
+        t.recipientRandHash = keccak256(abi.encodePacked(RAND));
+        refusedWith("INVALID_SIGNATURE_LENGTH", t, sig);
+        sig = signedBy(0xbad, broker.getTicketHash(t));
+        refusedWith("invalid signature over ticket hash", t, sig);
+        refusedWith("ticket did not win", t, signed(t));
+        t.winProb = type(uint256).max;
+
+        fundAs(sender, 1 ether, 0);
+        cheats.prank(sender);
+        broker.unlock();
         nextRound();
-        bondAs(address(0xa4), 100 ether, address(0xa4));
         nextRound();
-        require(!bonding.isActiveTranscoder(displaced), "still active");
-        require(bonding.isRegisteredTranscoder(displaced), "not registered");
+        t.auxData = abi.encode(rounds.currentRound(), keccak256("block"));
+        cheats.prank(sender);
+        broker.withdraw();
+        refusedWith("sender is unlocked", t, signed(t));
+        cheats.prank(sender);
+        broker.cancelUnlock();
+        refusedWith("sender deposit and reserve are zero", t, signed(t));
+
+        fundAs(sender, 1 ether, 0);
+        redeem(t);
+        refusedWith("ticket is used", t, sig); // before its signature is looked at
     }
 
-    function assertLeft(uint256 deposit, uint256 reserve, string memory what) internal view {
-        (ITicketBroker.Sender memory account, ITicketBroker.ReserveInfo memory info) = broker.getSenderInfo(sender());
-        assertEq(account.deposit, deposit, what);
-        assertEq(info.fundsRemaining, reserve, what);
+    function test_TheDepositPaysAndTheFeesAreTheRecipients() public {
+        fundAs(sender, 10 ether, 5 ether);
+        ITicketBroker.Ticket memory t = winner(ORCHESTRATOR, 4 ether, 7);
+        bytes memory sig = signed(t);
+        cheats.expectEmit(address(broker));
+        emit ITicketBroker.WinningTicketTransfer(sender, ORCHESTRATOR, 4 ether);
+        cheats.expectEmit(address(broker));
+        emit ITicketBroker.WinningTicketRedeemed(
+            sender, ORCHESTRATOR, 4 ether, type(uint256).max, 7, RAND, t.auxData
+        );
+        cheats.prank(STRANGER); // anyone may bring it
+        broker.redeemWinningTicket(t, sig, RAND);
+
+        require(broker.usedTickets(broker.getTicketHash(t)), "used");
+        eq(depositOf(sender), 6 ether, "deposit");
+        eq(reserveOf(sender), 5 ether, "reserve");
+        eq(bonding.pendingFees(ORCHESTRATOR, 0), 4 ether, "fees");
+        eq(address(minter).balance, 15 ether, "no ether moves");
+        cheats.prank(ORCHESTRATOR);
+        bonding.withdrawFees(payable(ORCHESTRATOR), 4 ether);
+        eq(ORCHESTRATOR.balance, 4 ether, "withdrawn");
     }
 
-    function sender() internal pure returns (address) {
-        return wallet.addr(KEY);
+    function test_WhatTheDepositLacksComesFromTheReserve() public {
+        fundAs(sender, 1 ether, 5 ether);
+        cheats.expectEmit(address(broker));
+        emit ITicketBroker.ReserveClaimed(sender, ORCHESTRATOR, 3 ether);
+        redeem(winner(ORCHESTRATOR, 4 ether, 1));
+        eq(depositOf(sender), 0, "deposit");
+        eq(reserveOf(sender), 2 ether, "reserve");
+        eq(broker.claimedReserve(sender, ORCHESTRATOR), 3 ether, "claimed");
+        eq(bonding.pendingFees(ORCHESTRATOR, 0), 4 ether, "fees");
     }
 
-    function signature(ITicketBroker.Ticket memory ticket) private view returns (bytes memory) {
-        bytes32 hash = broker.getTicketHash(ticket);
-        bytes32 signed = keccak256(abi.encodePacked("\x19Ethereum Signed Message:\n32", hash));
-        (uint8 v, bytes32 r, bytes32 s) = wallet.sign(KEY, signed);
-        return abi.encodePacked(r, s, v);
-    }
-}
-
-/// Pays what there is.
-contract PartialRedemptionTest is RedemptionTest {
-    function newBroker() internal override returns (TicketBroker) {
-        return new TicketBroker(address(controller));
-    }
-
-    function test_ShortFundsPayInPartAndUseTheTicketUp() public {
-        fund(10, 10);
-        ITicketBroker.Ticket memory ticket = ticketOf(ORCHESTRATOR, 16);
-        redeem(ticket);
-        assertLeft(0, 5, "all of the deposit, half of the reserve");
-        require(broker.usedTickets(broker.getTicketHash(ticket)), "the ticket can be brought again");
+    function test_ATicketThatIsPaidInPartIsUsedUp() public {
+        fundAs(sender, 1 ether, 2 ether);
+        ITicketBroker.Ticket memory t = winner(ORCHESTRATOR, 100 ether, 1);
+        bytes memory sig = signed(t);
+        cheats.expectEmit(address(broker));
+        emit ITicketBroker.WinningTicketTransfer(sender, ORCHESTRATOR, 3 ether);
+        cheats.expectEmit(address(broker)); // the face value, not what was paid
+        emit ITicketBroker.WinningTicketRedeemed(
+            sender, ORCHESTRATOR, 100 ether, type(uint256).max, 1, RAND, t.auxData
+        );
+        broker.redeemWinningTicket(t, sig, RAND);
+        refusedWith("ticket is used", t, sig);
     }
 
-    function test_InactiveRecipientIsPaidOutOfTheDeposit() public {
-        address displaced = displacedOrchestrator();
-        fund(10, 10);
-        redeem(ticketOf(displaced, 12));
-        assertLeft(0, 10, "nothing of the reserve");
-    }
-}
-
-/// Pays whole, or refuses.
-contract WholeRedemptionTest is RedemptionTest {
-    function newBroker() internal override returns (TicketBroker) {
-        return new AllOrNothingTicketBroker(address(controller));
+    function test_ATicketOfNoValueIsRedeemedForAnyone() public {
+        fundAs(sender, 1 ether, 0);
+        cheats.recordLogs();
+        redeem(winner(STRANGER, 0, 1));
+        bytes32[] memory found = eventsOf(address(broker));
+        eq(found.length, 1, "one event");
+        eq(found[0], ITicketBroker.WinningTicketRedeemed.selector, "redeemed, nothing transferred");
     }
 
-    function test_ShortFundsRefuseUntilTheyAreThere() public {
-        fund(10, 10);
-        ITicketBroker.Ticket memory ticket = ticketOf(ORCHESTRATOR, 16);
-        expectRefusal(ticket, "sender deposit and reserve do not cover the face value");
-        assertLeft(10, 10, "untouched");
+    function test_OnlyOrchestratorsArePaid() public {
+        fundAs(sender, 1 ether, 0);
+        ITicketBroker.Ticket memory t = winner(STRANGER, 1, 1);
+        refusedWith("transcoder must be registered", t, signed(t));
+        no(broker.usedTickets(broker.getTicketHash(t)), "a refused ticket is not used up");
 
-        fund(1, 0);
-        redeem(ticket);
-        assertLeft(0, 5, "deposit and half of the reserve");
+        bondAs(STRANGER, 1 ether, STRANGER); // registered, active only from the next round on
+        t = winner(STRANGER, 1, 2);
+        bytes memory sig = signed(t);
+        redeem(winner(ORCHESTRATOR, 1, 3));
+        panics(0x12);
+        broker.redeemWinningTicket(t, sig, RAND);
     }
 
-    function test_InactiveRecipientIsRefused() public {
-        address displaced = displacedOrchestrator();
-        fund(10, 10);
-        expectRefusal(ticketOf(displaced, 5), "ticket recipient is not an active transcoder");
-        assertLeft(10, 10, "untouched");
+    function test_AnUnlockThatIsRunningStillPays() public {
+        fundAs(sender, 1 ether, 0);
+        cheats.prank(sender);
+        broker.unlock();
+        nextRound();
+        redeem(winner(ORCHESTRATOR, 1, 1));
+        nextRound();
+        ITicketBroker.Ticket memory t = winner(ORCHESTRATOR, 1, 2);
+        refusedWith("sender is unlocked", t, signed(t));
     }
 
-    function testFuzz_PaysTheFaceValueOrNothing(uint96 deposit, uint96 reserve, uint96 faceValue) public {
-        fund(deposit, reserve);
-        ITicketBroker.Ticket memory ticket = ticketOf(ORCHESTRATOR, faceValue);
-        uint256 available = uint256(deposit) + reserve / 2;
-        if (deposit == 0 && reserve == 0) {
-            expectRefusal(ticket, "sender deposit and reserve are zero");
-        } else if (faceValue > available) {
-            expectRefusal(ticket, "sender deposit and reserve do not cover the face value");
-        } else {
-            redeem(ticket);
-            uint256 fromDeposit = faceValue < deposit ? faceValue : deposit;
-            assertLeft(deposit - fromDeposit, reserve - (faceValue - fromDeposit), "the face value is gone");
-        }
+    function test_ShortAndTwistedSignaturesGiveNoSecondDraw() public {
+        fundAs(sender, 1 ether, 0);
+        ITicketBroker.Ticket memory t = winner(ORCHESTRATOR, 1, 1);
+        bytes32 hash = broker.getTicketHash(t);
+        bytes32 digest = keccak256(abi.encodePacked("\x19Ethereum Signed Message:\n32", hash));
+        (uint8 v, bytes32 r, bytes32 s) = cheats.sign(SENDER_KEY, digest);
+
+        bytes32 vs = bytes32(uint256(s) | (uint256(v - 27) << 255));
+        refusedWith("INVALID_SIGNATURE_LENGTH", t, abi.encodePacked(r, vs));
+        bytes32 upper = bytes32(ORDER - uint256(s));
+        refusedWith("ECDSA: invalid signature 's' value", t, abi.encodePacked(r, upper, v == 27 ? uint8(28) : uint8(27)));
+        refusedWith("ECDSA: invalid signature", t, abi.encodePacked(r, s, uint8(29)));
+        broker.redeemWinningTicket(t, abi.encodePacked(r, s, v), RAND);
+    }
+
+    function testFuzz_TheDrawDecides(uint256 rand, uint256 winProb) public {
+        fundAs(sender, 1 ether, 0);
+        ITicketBroker.Ticket memory t = winner(ORCHESTRATOR, 1, 1);
+        t.recipientRandHash = keccak256(abi.encodePacked(rand));
+        t.winProb = winProb;
+        bytes memory sig = signed(t);
+        bool wins = uint256(keccak256(abi.encodePacked(sig, rand))) < winProb;
+        if (!wins) refused("ticket did not win");
+        broker.redeemWinningTicket(t, sig, rand);
+        require(broker.usedTickets(broker.getTicketHash(t)) == wins, "used exactly if it won");
+    }
+
+    function testFuzz_TheHashIsOfThePackedFields(ITicketBroker.Ticket memory t) public view {
+        bytes32 expected = keccak256(
+            bytes.concat(
+                bytes20(t.recipient),
+                bytes20(t.sender),
+                bytes32(t.faceValue),
+                bytes32(t.winProb),
+                bytes32(t.senderNonce),
+                t.recipientRandHash,
+                t.auxData
+            )
+        );
+        eq(broker.getTicketHash(t), expected, "hash");
+    }
+
+    function refusedWith(string memory reason, ITicketBroker.Ticket memory t, bytes memory sig) private {
+        refused(reason);
+        broker.redeemWinningTicket(t, sig, RAND);
     }
 }

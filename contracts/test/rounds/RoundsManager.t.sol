@@ -59,4 +59,52 @@ contract RoundsManagerTest is StakingFixture {
         expectRevert("can only retrieve past block hashes");
         clock.blockHash(1000);
     }
+
+    function test_Parameters() public {
+        expectRevert("round length cannot be 0");
+        rounds.setRoundLength(0);
+        expectRevert("round lock amount must be a valid percentage");
+        rounds.setRoundLockAmount(1000001);
+        rounds.setRoundLockAmount(1000000);
+        assertEq(rounds.roundLockAmount(), 1000000, "lock");
+        require(rounds.currentRoundLocked(), "locked from its first block");
+
+        rounds.setLIPUpgradeRound(36, 0);
+        rounds.setLIPUpgradeRound(36, 7); // zero leaves it open
+        assertEq(rounds.lipUpgradeRound(36), 7, "recorded");
+        expectRevert("LIP upgrade round already set");
+        rounds.setLIPUpgradeRound(36, 8);
+
+        vm.prank(STRANGER);
+        expectRevert("caller must be Controller owner");
+        rounds.setRoundLength(5);
+        vm.prank(STRANGER);
+        expectRevert("caller must be Controller owner");
+        rounds.setRoundLockAmount(5);
+        vm.prank(STRANGER);
+        expectRevert("caller must be Controller owner");
+        rounds.setLIPUpgradeRound(37, 5);
+    }
+
+    function test_AShorterLengthMayPassRoundsAtOnceButNeverGoesBack() public {
+        uint256 round = rounds.currentRound();
+        rounds.mineBlocks(30);
+        rounds.setRoundLength(10);
+        assertEq(rounds.currentRound(), round + 3, "thirty blocks of ten");
+        require(!rounds.currentRoundInitialized(), "none of them opened");
+        rounds.initializeRound();
+        rounds.setRoundLength(1000);
+        assertEq(rounds.currentRound(), round + 3, "not back");
+    }
+
+    function test_TheHandMovedClockHasOneHash() public {
+        rounds.setBlockHash(keccak256("other"));
+        require(rounds.blockHash(rounds.blockNum()) == keccak256("other"), "of the present block too");
+        uint256 old = rounds.blockNum() - 257;
+        vm.expectRevert("");
+        rounds.blockHash(old);
+        rounds.setBlockNum(255);
+        vm.expectRevert(abi.encodeWithSignature("Panic(uint256)", 0x11));
+        rounds.blockHash(255);
+    }
 }

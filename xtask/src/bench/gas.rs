@@ -102,13 +102,17 @@ pub(super) fn run(_arguments: &Arguments, goal: bool) -> anyhow::Result<()> {
         "\n{:<46}{:>9}{:>9}{:>9}",
         "size of the pool, and the move in it", "no hint", "hint", "ratio"
     );
-    for (name, plain) in &figures {
-        let Some(operation) = name.strip_suffix(", no hint") else {
-            continue;
-        };
-        let hinted = ours(&format!("{operation}, hint"))?;
-        let ratio = f64::from(*plain) / f64::from(hinted);
-        println!("{operation:<46}{plain:>9}{hinted:>9}{ratio:>9.3}");
+    let mut moves: Vec<&str> = figures
+        .keys()
+        .filter_map(|name| name.strip_suffix(", no hint"))
+        .collect();
+    // The names begin with the size: those of a small pool are shorter.
+    moves.sort_by_key(|name| (name.find(':'), *name));
+    for name in moves {
+        let plain = ours(&format!("{name}, no hint"))?;
+        let hinted = ours(&format!("{name}, hint"))?;
+        let ratio = f64::from(plain) / f64::from(hinted);
+        println!("{name:<46}{plain:>9}{hinted:>9}{ratio:>9.3}");
     }
 
     println!(

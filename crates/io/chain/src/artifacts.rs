@@ -37,8 +37,9 @@ macro_rules! embedded {
     };
 }
 
-/// Everything that is deployed, by name.
+/// Everything that can be deployed, by name.
 const EMBEDDED: &[(&str, &str)] = embedded![
+    "AllOrNothingTicketBroker",
     "BondingManager",
     "BondingVotes",
     "Controller",
