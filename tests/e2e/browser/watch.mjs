@@ -81,12 +81,19 @@ const contrast = (page) => page.evaluate(() => {
 
 const wait = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
-/** Watches for a while: time and frames have to go on. */
-async function plays(page, seconds, when) {
+/**
+ * Watches for a while: time and frames have to go on. Where a wait is natural, as after a choice that
+ * throws the buffer away, another while or two may pass first; the report counts them.
+ */
+async function plays(page, seconds, when, waits = 0) {
   const before = await look(page);
   await wait(seconds * 1000);
   const after = await look(page);
   const moved = after.time - before.time;
+  if (waits > 0 && moved <= seconds * 0.6) {
+    report.waits = (report.waits ?? 0) + 1;
+    return plays(page, seconds, when, waits - 1);
+  }
   expect(moved > seconds * 0.6, `${when}: time moved ${moved.toFixed(2)} s in ${seconds} s`);
   expect(after.frames > before.frames, `${when}: no new frame in ${seconds} s`);
   expect(!after.error, `${when}: ${after.error}`);
@@ -118,13 +125,13 @@ async function switches(page, levels) {
   report.switches = [];
   await page.selectOption('#quality', lowest);
   await shows(page, levels[lowest], lowest);
-  await plays(page, 2, `on ${lowest}`);
+  await plays(page, 2, `on ${lowest}`, 2);
   // By keyboard: the qualities are listed from the best down, so + goes one up.
   await page.locator('#title').click();
   for (let step = 1; step < names.length; step += 1) await page.keyboard.press('+');
   expect(await page.inputValue('#quality') === highest, 'the + key did not choose the best quality');
   await shows(page, levels[highest], highest);
-  await plays(page, 2, `on ${highest}`);
+  await plays(page, 2, `on ${highest}`, 2);
   await page.selectOption('#quality', 'auto');
 }
 

@@ -8,6 +8,7 @@ mod overhead;
 mod push;
 mod report;
 mod roles;
+mod stages;
 mod startup;
 
 use std::process::ExitCode;

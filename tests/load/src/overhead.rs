@@ -15,6 +15,7 @@ use crate::floor;
 use crate::push::Pusher;
 use crate::report::{Goal, quantile};
 use crate::roles::{Engine, LADDER, Roles, Usage};
+use crate::stages::Stages;
 
 /// What the transcoder is told to take; what it took is asked of it.
 const OWN: Duration = Duration::from_millis(200);
@@ -51,10 +52,12 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Vec<Goal>> {
     let renditions = bits as usize / 8 * film::LENGTH.as_secs() as usize;
     let floor = floor::per_segment(source, renditions)?;
     println!(
-        "segments of {} KB, renditions of {} KB together; the floor is {:.2} ms of CPU a segment",
+        "segments of {} KB, renditions of {} KB together; the floor is {:.2} ms of CPU a segment, \
+         and {:.2} ms from hop to hop alone",
         source / 1000,
         renditions / 1000,
-        floor * 1e3
+        floor.cpu * 1e3,
+        floor.latency * 1e3
     );
     println!(
         "streams segments  lost   added ms p50    p99    max  first   CPU ms gateway  orchestrator  \
@@ -70,8 +73,8 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Vec<Goal>> {
         };
         let home = folder.path().join(streams.to_string());
         let step = Step::run(&home, &film, streams, each).await?;
-        step.print(floor);
-        goals.extend(step.goals(floor));
+        step.print(floor.cpu);
+        goals.extend(step.goals(floor.cpu));
     }
     Ok(goals)
 }
@@ -88,6 +91,7 @@ struct Step {
     cpu: [f64; 2],
     /// Of gateway, orchestrator and transcoder: after a third, and at the end.
     memory: [(Usage, Usage); 3],
+    stages: Stages,
 }
 
 impl Step {
@@ -124,8 +128,8 @@ impl Step {
         }
         roles.all_run()?;
         let after = all(&roles)?;
-        let (seconds, jobs) = roles.own_time().await?;
-        let own = seconds / jobs * 1e3;
+        let stages = Stages::of(&roles, &[added.as_slice(), &first].concat()).await?;
+        let own = stages.own;
         let less_own = |all: &mut Vec<f64>| all.iter_mut().for_each(|ms| *ms -= own);
         less_own(&mut added);
         less_own(&mut first);
@@ -138,6 +142,7 @@ impl Step {
             lost,
             cpu: [0, 1].map(|role| after[role].cpu - before[role].cpu),
             memory: [0, 1, 2].map(|role| (early[role], after[role])),
+            stages,
         })
     }
 
@@ -168,6 +173,7 @@ impl Step {
             peak(1),
             peak(2),
         );
+        self.stages.print();
         for error in self.lost.iter().take(5) {
             println!("        lost: {error}");
         }

@@ -30,6 +30,17 @@ pub(crate) enum Engine {
     Real,
 }
 
+/// What the transcoder's histogram of its engine's time is called.
+pub(crate) const TRANSCODING: &str = "streamflow_transcoder_job_seconds";
+
+/// One of three; their order is that of the control addresses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Role {
+    Orchestrator,
+    Transcoder,
+    Gateway,
+}
+
 /// Three running roles; dropping them kills them.
 pub(crate) struct Roles {
     pub(crate) gateway: Process,
@@ -138,20 +149,20 @@ impl Roles {
         Ok(())
     }
 
-    /// Seconds the transcoder has spent on segments, and how many it did.
-    pub(crate) async fn own_time(&self) -> anyhow::Result<(f64, f64)> {
-        let [_, transcoder, _] = self.controls;
-        let text = reqwest::get(format!("http://{transcoder}/metrics")).await?;
+    /// Seconds a role has spent on something, and how often, as its histogram of this name has it.
+    pub(crate) async fn spent(&self, role: Role, name: &str) -> anyhow::Result<(f64, f64)> {
+        let control = self.controls[role as usize];
+        let text = reqwest::get(format!("http://{control}/metrics")).await?;
         let text = text.text().await?;
-        let value = |name: &str| {
-            let name = format!("streamflow_transcoder_job_seconds_{name}");
-            let line = text.lines().find(|line| line.starts_with(&name));
-            let value = line.and_then(|line| line.rsplit(' ').next());
-            value
-                .and_then(|value| value.parse().ok())
-                .with_context(|| format!("no {name}"))
+        let total = |part: &str| -> f64 {
+            let name = format!("{name}_{part}");
+            let lines = text.lines().filter(|line| line.starts_with(&name));
+            let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+            values.sum()
         };
-        Ok((value("sum")?, value("count")?))
+        let count = total("count");
+        ensure!(count > 0.0, "the {role:?} has no {name}");
+        Ok((total("sum"), count))
     }
 
     /// An error with its log where one of them has ended.

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::film;
 use crate::push::Pusher;
 use crate::report::{Goal, quantile};
-use crate::roles::{Engine, Roles};
+use crate::roles::{Engine, Role, Roles, TRANSCODING};
 
 /// Seconds it may take.
 const LIMIT: f64 = 0.3;
@@ -53,7 +53,7 @@ pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<Vec<Goal>> {
         };
         let total = began.elapsed();
         pusher.check(0, &first)?;
-        let (transcoding, jobs) = roles.own_time().await?;
+        let (transcoding, jobs) = roles.spent(Role::Transcoder, TRANSCODING).await?;
         anyhow::ensure!(
             jobs == 1.0,
             "{jobs} segments were transcoded instead of one"

@@ -19,6 +19,9 @@ const FETCH_LIMIT: Duration = Duration::from_secs(4);
 /// ones.
 const IN_FLIGHT_KIB: usize = 1 << 20;
 
+/// Memory set aside on the other side's word alone; beyond it the buffer grows with what arrives.
+const TRUSTED_LENGTH: usize = 8 * 1024 * 1024;
+
 /// Why a source could not be had. Its text goes to the orchestrator.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -84,7 +87,7 @@ impl Fetcher {
         let counted = self.in_flight.clone().acquire_many_owned(kib).await;
         // The semaphore is never closed; should it be, there is no room either.
         let counted = counted.map_err(|_| FetchError::TooSlow)?;
-        let mut bytes = BytesMut::new();
+        let mut bytes = BytesMut::with_capacity(announced.min(TRUSTED_LENGTH));
         while let Some(chunk) = response.chunk().await? {
             if bytes.len().saturating_add(chunk.len()) > announced {
                 return Err(FetchError::TooLarge);
