@@ -88,7 +88,7 @@ fn hop(bytes: usize, encrypted: bool) -> anyhow::Result<Hop> {
 /// not counted; and seconds until a body that is sent alone is confirmed.
 fn send(mut stream: impl Read + Write, bytes: usize) -> anyhow::Result<(f64, f64)> {
     let body = vec![0x5a; bytes];
-    let one = |stream: &mut (dyn Write)| {
+    let one = |stream: &mut dyn Write| {
         for piece in body.chunks(PIECE) {
             stream.write_all(piece)?;
         }
@@ -116,7 +116,7 @@ fn send(mut stream: impl Read + Write, bytes: usize) -> anyhow::Result<(f64, f64
 /// CPU seconds of this thread for a body.
 fn receive(mut stream: impl Read + Write, bytes: usize) -> anyhow::Result<f64> {
     let mut piece = vec![0; PIECE];
-    let mut one = |stream: &mut (dyn Read)| {
+    let mut one = |stream: &mut dyn Read| {
         let (mut left, mut hash) = (bytes, Keccak256::new());
         while left > 0 {
             let wanted = left.min(PIECE);

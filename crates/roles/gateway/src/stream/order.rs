@@ -29,7 +29,7 @@ pub(super) type Look = (Option<InputFormat>, u32, u32);
 /// A segment the pool decides about.
 pub(super) struct InHand {
     pub(super) order: Arc<Order>,
-    /// Its place in the playlists, where it has one.
+    /// Its place in the playlists, once it is listed there.
     pub(super) place: Option<Place>,
     pub(super) reply: Option<Reply>,
     pub(super) received: Instant,
@@ -85,8 +85,8 @@ impl Stream {
                 return;
             }
         };
-        let place = self.publish_source(&segment, Some(&info)).await;
         if ladder.is_empty() {
+            let place = self.publish_source(&segment, Some(&info)).await;
             self.publish_nothing(place).await;
             answer(reply, Ok(PushAnswer::NoOutputs));
             return;
@@ -98,24 +98,33 @@ impl Stream {
             number: segment.number,
             duration: segment.duration,
             hash: known.unwrap_or_else(|| keccak(&segment.bytes)),
-            bytes: segment.bytes,
+            bytes: segment.bytes.clone(),
             profiles: contained(&ladder, &info),
-            source: info,
+            source: info.clone(),
             capabilities,
             slice,
             reinit: reinit || changed || self.setup.force_session_reinit,
             timeout_multiplier: self.setup.timeout_multiplier,
         };
-        self.hand_over(order, place, reply, held);
+        let key = self.hand_over(order, reply, held);
+        // The segment is on its way before it is listed: storing it takes longer than sending it off.
+        self.perform().await;
+        let Some(place) = self.publish_source(&segment, Some(&info)).await else {
+            return;
+        };
+        match self.in_hand.get_mut(&key) {
+            Some(in_hand) => in_hand.place = Some(place),
+            // Nobody takes it, and that was clear at once.
+            None => self.publish_gap(place).await,
+        }
     }
 
     fn hand_over(
         &mut self,
         order: Order,
-        place: Option<Place>,
         reply: Option<Reply>,
         held: Option<OwnedSemaphorePermit>,
-    ) {
+    ) -> SegmentKey {
         let key = SegmentKey(self.next_key);
         self.next_key += 1;
         let patience = order
@@ -131,7 +140,7 @@ impl Stream {
         };
         let in_hand = InHand {
             order: Arc::new(order),
-            place,
+            place: None,
             reply,
             received: self.node.clock.now(),
             received_unix: self.node.clock.unix(),
@@ -151,6 +160,7 @@ impl Stream {
         self.in_hand.insert(key, in_hand);
         self.begin_first_search(key);
         self.feed(Input::Segment(segment));
+        key
     }
 
     /// The ladder of a stream that leaves it to its source.
