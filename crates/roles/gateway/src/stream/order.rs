@@ -109,7 +109,12 @@ impl Stream {
         let key = self.hand_over(order, reply, held);
         // The segment is on its way before it is listed: storing it takes longer than sending it off.
         self.perform().await;
-        let Some(place) = self.publish_source(&segment, Some(&info)).await else {
+        self.list(key, &segment, &info).await;
+    }
+
+    /// Lists the source of a segment that is on its way.
+    async fn list(&mut self, key: SegmentKey, segment: &SourceSegment, info: &MediaInfo) {
+        let Some(place) = self.publish_source(segment, Some(info)).await else {
             return;
         };
         match self.in_hand.get_mut(&key) {
